@@ -26,8 +26,11 @@ from lms.core.storage import files
 from lms.core.storage.programs import find_ffmpeg
 from lms.core.text.typesetting import CannotRender, draw, font_folders, tongue
 from lms.core.time import clock
+from lms.demo.programme import read_json
 from lms.people.queries.persons import find_person_id
-from lms.recordings.actions import add_recording
+from lms.recordings.actions import add_recording, set_captions
+from lms.recordings.caption_files import PAUSE_MS, Cue, write_webvtt
+from lms.recordings.queries import borders_of
 from lms.recordings.replays import find_replays
 from lms.streaming.models import Epoch, Stream, StreamState, Track
 from lms.streaming.playlists import playlists_of
@@ -117,10 +120,25 @@ def repeat_demo_recording(_run: Run, *, lecture_id: int, until: str) -> dict[str
         _request(lecture_id, job=REPEAT_JOB, until=datetime.fromisoformat(until), due_at=now + AGAIN)
         return {"is_repeated": False}
     replay = find_replays([lecture_id]).get(lecture_id)
-    if stream is None or replay is None or not replay.is_too_short:
+    if stream is None or stream.state is not StreamState.COMPLETE:
         return {"is_repeated": False}
-    _repeat(stream.id, -(-replay.needed_ms // max(replay.shown_ms, 1)))
-    return {"is_repeated": True}
+    is_repeated = replay is not None and replay.is_too_short
+    if replay is not None and is_repeated:
+        _repeat(stream.id, -(-replay.needed_ms // max(replay.shown_ms, 1)))
+    _add_captions(lecture_id, borders_of(stream)[-1], at=now)
+    return {"is_repeated": is_repeated}
+
+
+def _add_captions(lecture_id: int, length_ms: int, *, at: datetime) -> None:
+    """Adds captions in two languages, a sentence for each part of a slide, said again where the slides are."""
+    for language, sentences in read_json("captions.json").items():
+        step_ms = SECONDS * 1000 // len(sentences)
+        cues = [
+            Cue(number * step_ms, (number + 1) * step_ms - PAUSE_MS, sentences[number % len(sentences)])
+            for number in range(length_ms // step_ms)
+        ]
+        content = write_webvtt(cues).encode()
+        set_captions(lecture_id, language, content, are_of_replay=False, by=SYSTEM, at=at)
 
 
 @action

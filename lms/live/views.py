@@ -1,5 +1,6 @@
 """The room page, and what its script asks."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from lms.catalogue.models import LectureState
 from lms.core.base.errors import DomainError, Forbidden, NotFound
 from lms.core.base.roles import SYSTEM
 from lms.core.base.settings import settings
+from lms.core.database.search import is_in_any, pieces_of, search_phrases
 from lms.core.storage.programs import find_ffmpeg
 from lms.core.text.i18n import _, _n
 from lms.core.text.punctuation import comma
@@ -22,7 +24,8 @@ from lms.live.rules import MAX_PLAYED, RoomState, read_played
 from lms.live.tokens import make_replay_token, make_token, read_replay_token
 from lms.materials.queries import list_files
 from lms.people.queries.countries import country_names
-from lms.recordings.queries import find_deletion
+from lms.recordings.caption_files import Cue, paragraphs, write_subrip, write_webvtt
+from lms.recordings.queries import caption_languages, find_deletion, replay_captions
 from lms.streaming.addresses import check_media_address, media_address
 from lms.streaming.queries import find_recordings, list_chapters
 from lms.streaming.tokens import MEDIA
@@ -59,6 +62,7 @@ def room(lecture_id: int) -> ResponseReturnValue:
         lecture=lecture,
         watches=watches,
         chapters=list_chapters(lecture_id) if watches and view.state is RoomState.OVER else [],
+        captions=caption_languages(lecture_id) if watches and view.state is RoomState.OVER else [],
         deletes_at=find_deletion(lecture, view.at) if view.state is RoomState.OVER else None,
         files=list_files(lecture, enrolled=view.takes_part, by=current_actor()),
         counted_words=_counted_words(view),
@@ -218,6 +222,60 @@ def _recording(current: RoomSnapshot) -> str | None:
     if current.stream.folder is None:
         return "none"
     return "ready" if current.stream.is_complete else "preparing"
+
+
+@bp.get("/lectures/<int:lecture_id>/captions/<language>.<any(vtt, srt, txt):ending>")
+@allow(SIGNED_IN)
+def captions(lecture_id: int, language: str, ending: str) -> ResponseReturnValue:
+    """Returns the captions of a replay in a language: as WebVTT, as SubRip, or as the text of the transcript."""
+    _check_replay(lecture_id)
+    cues = replay_captions(lecture_id, language)
+    text = {"vtt": write_webvtt, "srt": write_subrip, "txt": _plain_text}[ending](cues)
+    answer = current_app.response_class(text, mimetype="text/vtt" if ending == "vtt" else "text/plain")
+    answer.headers.set(
+        "Content-Disposition",
+        "inline" if ending == "vtt" else "attachment",
+        filename=f"{lecture_id}-{language}.{ending}",
+    )
+    answer.cache_control.private = True
+    return answer
+
+
+def _plain_text(cues: Sequence[Cue]) -> str:
+    return "\n\n".join(paragraph.text for paragraph in paragraphs(cues)) + "\n"
+
+
+def _check_replay(lecture_id: int) -> Room:
+    """The room of a lecture that is over, to those who can watch its replay. Raises Forbidden and NotFound."""
+    view = get_room(lecture_id, by=current_actor(), at=clock.now())
+    if view.state is not RoomState.OVER or view.lecture.state is LectureState.CANCELLED:
+        raise NotFound
+    return view
+
+
+@bp.get("/lectures/<int:lecture_id>/transcript")
+@allow(SIGNED_IN)
+def transcript(lecture_id: int) -> ResponseReturnValue:
+    """Shows the transcript of a lecture in a `language`, or its passages with the words of `q`."""
+    view = _check_replay(lecture_id)
+    languages = caption_languages(lecture_id)
+    if not languages:
+        raise NotFound
+    preferred = next((code for code in (reader_locale(), view.lecture.language) if code in languages), languages[0])
+    language = request.args.get("language", preferred)
+    typed = request.args.get("q", "").strip()[:100]
+    passages = paragraphs(replay_captions(lecture_id, language))
+    words = search_phrases(typed)
+    shown = [passage for passage in passages if is_in_any(words, [passage.text])] if words else passages
+    return render_template(
+        "live/transcript.html",
+        lecture=view.lecture,
+        language=language,
+        languages=languages,
+        typed=typed,
+        shown=[(passage, pieces_of(passage.text, words)) for passage in shown],
+        count=len(passages),
+    )
 
 
 @bp.post("/lectures/<int:lecture_id>/room/join")

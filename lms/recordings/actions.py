@@ -26,6 +26,7 @@ from lms.mail.outbox import post_mails
 from lms.people.mail_rows import mail_to
 from lms.people.models import new_public_id
 from lms.people.queries.persons import contact_of
+from lms.recordings.caption_files import read_captions
 from lms.recordings.queries import (
     DOWNLOAD_JOB,
     borders_of,
@@ -34,14 +35,22 @@ from lms.recordings.queries import (
     get_ready_recording,
     is_made_up,
     is_running,
+    list_caption_tracks,
     list_due_for_deletion,
     list_due_for_notice,
 )
 from lms.recordings.replays import find_replays
-from lms.recordings.rules import DOWNLOADS_KEPT, MAIL_WITHIN, deletion_at, read_chapters, read_trim
+from lms.recordings.rules import (
+    DOWNLOADS_KEPT,
+    MAIL_WITHIN,
+    MOST_CAPTION_LANGUAGES,
+    deletion_at,
+    read_chapters,
+    read_trim,
+)
 from lms.streaming.actions import add_source_file, check_takes_recording, remove_recording
 from lms.streaming.media_probe import probe
-from lms.streaming.models import Stream
+from lms.streaming.models import CaptionTrack, Stream
 from lms.streaming.rules import LITTLE_DISK, source_key
 
 ANNOUNCE_JOB = "announce_recording"
@@ -73,6 +82,39 @@ def set_chapters(lecture_id: int, text: str, *, by: Actor, at: datetime) -> None
     lecture, stream = _editable(lecture_id, by)
     stream.chapters = read_chapters(text, borders_of(stream)[-1])
     record("edit_chapters", lecture, by=by, at=at, count=len(stream.chapters))
+
+
+@action
+def set_captions(
+    lecture_id: int, language: str, content: bytes, *, are_of_replay: bool, by: Actor, at: datetime
+) -> int:
+    """Replaces the captions of a recording in one language by those of a file; returns how many there are.
+
+    `are_of_replay`: times are those of what viewers see, and otherwise of the whole recording. Raises Invalid (`file`),
+    Refused, Forbidden and NotFound.
+    """
+    lecture, stream = _editable(lecture_id, by)
+    offset_ms = (stream.trim_from_ms or 0) if are_of_replay else 0
+    cues = read_captions(content, offset_ms=offset_ms, length_ms=borders_of(stream)[-1])
+    tracks = {track.language: track for track in list_caption_tracks(stream.id)}
+    if language not in tracks and len(tracks) >= MOST_CAPTION_LANGUAGES:
+        raise Refused(_("A recording has captions in at most %(n)s languages.", n=MOST_CAPTION_LANGUAGES))
+    track = tracks.get(language) or CaptionTrack(stream_id=stream.id, language=language)
+    track.cues, track.updated_at = [(cue.start_ms, cue.end_ms, cue.text) for cue in cues], at
+    db.session.add(track)
+    record("set_captions", lecture, by=by, at=at, language=language, count=len(cues))
+    return len(cues)
+
+
+@action
+def remove_captions(lecture_id: int, language: str, *, by: Actor, at: datetime) -> None:
+    """Removes the captions of a recording in one language. Raises Forbidden, and NotFound where it has none."""
+    lecture, stream = _editable(lecture_id, by)
+    track = next((track for track in list_caption_tracks(stream.id) if track.language == language), None)
+    if track is None:
+        raise NotFound
+    db.session.delete(track)
+    record("remove_captions", lecture, by=by, at=at, language=language)
 
 
 @action

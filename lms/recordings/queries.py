@@ -25,8 +25,9 @@ from lms.core.storage import files
 from lms.core.text.translations import Translations, every_text, reading_key
 from lms.enrolment.outdated_mails import outdated
 from lms.mail.outbox import OutboxMail
+from lms.recordings.caption_files import Cue, clipped
 from lms.recordings.rules import NOTICE, deletion_at, has_notice
-from lms.streaming.models import SourceFile, Stream, StreamSession, StreamState, Track
+from lms.streaming.models import CaptionTrack, SourceFile, Stream, StreamSession, StreamState, Track
 from lms.streaming.playlists import RecordingPart, segment_borders
 from lms.streaming.queries import (
     complete_ms,
@@ -163,6 +164,37 @@ def _fingerprint(lecture: Lecture, stream: Stream, parts: Sequence[RecordingPart
     shown = [(part.epoch, part.segments.start, part.segments.stop) for part in parts]
     content = json.dumps([shown, stream.chapters, lecture.title])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+# Captions
+
+
+def list_caption_tracks(stream_id: int) -> Sequence[CaptionTrack]:
+    """The captions of a recording by language. Its callers check who asks."""
+    query = select(CaptionTrack).where(CaptionTrack.stream_id == stream_id)
+    return db.session.scalars(query.order_by(CaptionTrack.language)).all()
+
+
+def caption_languages(lecture_id: int) -> list[str]:
+    """The languages in which the replay of a lecture has captions. Its callers check who asks."""
+    stream = find_recording_stream(lecture_id)
+    if stream is None:
+        return []
+    query = select(CaptionTrack.language).where(CaptionTrack.stream_id == stream.id)
+    return list(db.session.scalars(query.order_by(CaptionTrack.language)))
+
+
+def replay_captions(lecture_id: int, language: str) -> list[Cue]:
+    """The captions of a replay in a language, in its time; NotFound where it has none. Its callers check who asks."""
+    stream = find_recording_stream(lecture_id)
+    if stream is None:
+        raise NotFound
+    query = select(CaptionTrack.cues).where(CaptionTrack.stream_id == stream.id, CaptionTrack.language == language)
+    cues = db.session.scalar(query)
+    if cues is None:
+        raise NotFound
+    end_ms = stream.trim_until_ms or borders_of(stream)[-1]
+    return clipped([Cue(*cue) for cue in cues], stream.trim_from_ms or 0, end_ms)
 
 
 # Downloads

@@ -19,6 +19,7 @@ MAIL_AFTER: Final = timedelta(minutes=15)
 """How long after a recording is complete it is announced: until then it can be trimmed, or the lecture reopened."""
 MAIL_WITHIN: Final = timedelta(days=14)
 """No e-mail announces the recording of a lecture that was held longer ago."""
+MOST_CAPTION_LANGUAGES: Final = 30
 DOWNLOADS_KEPT: Final = timedelta(days=1)
 _POSITION = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,2}):)?(\d{1,2})", re.ASCII)
 

@@ -5,8 +5,10 @@ from typing import Any
 
 from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf.file import FileField
-from wtforms import BooleanField, HiddenField, StringField, TextAreaField
+from flask_wtf.file import FileField, FileRequired
+from wtforms import BooleanField, HiddenField, RadioField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
+from wtforms.validators import InputRequired
 
 from lms.attendance.queries.sessions import awaiting_report
 from lms.catalogue.models import LectureState
@@ -30,6 +32,7 @@ from lms.materials.upload_answers import (
     wants_json,
 )
 from lms.recordings import actions, uploads
+from lms.recordings.caption_files import MOST_BYTES
 from lms.recordings.queries import (
     KINDS,
     RecordingRow,
@@ -39,6 +42,7 @@ from lms.recordings.queries import (
     find_download_job,
     get_ready_recording,
     get_recording,
+    list_caption_tracks,
     list_recordings,
     outdated_mails,
 )
@@ -46,7 +50,8 @@ from lms.recordings.replays import find_replays, short_words, threshold_of
 from lms.recordings.rules import MAX_CHAPTERS, NOTICE, write_chapters
 from lms.streaming.addresses import media_address
 from lms.streaming.rules import clock_time
-from lms.web.forms.forms import BaseForm, flash_refusal
+from lms.web.forms.forms import BaseForm, KnownChoice, flash_refusal
+from lms.web.forms.languages import language_choices
 from lms.web.lists.parts import Chip, Column, FileColumn, read_selection
 from lms.web.lists.routes import list_files, list_page
 from lms.web.lists.view import ListView
@@ -77,6 +82,8 @@ def _page(lecture_id: int, status: int = 200, **forms: BaseForm) -> ResponseRetu
         can_package=find_ffmpeg() is not None,
         script=_script(lecture_id),
         max_chapters=MAX_CHAPTERS,
+        caption_tracks=list_caption_tracks(recording.stream.id) if recording.stream else [],
+        most_caption_megabytes=MOST_BYTES // 1024 // 1024,
         whole_megabytes=settings().max_material_mb,
         megabytes=settings().max_recording_mb,
         **_replay_of(recording),
@@ -134,6 +141,7 @@ def _forms_of(recording: RecordingView) -> dict[str, Any]:
             start=clock_time(start_ms) if start_ms is not None else "",
             end=clock_time(end_ms) if end_ms is not None else "",
         ),
+        "captions_form": CaptionsForm(formdata=None, language=recording.lecture.language),
         "chapters_form": ChaptersForm(formdata=None, chapters=write_chapters(stream.chapters) if stream else ""),
         "upload_form": RecordingUploadForm(formdata=None),
     }
@@ -188,6 +196,37 @@ def chapters(lecture_id: int) -> ResponseReturnValue:
         return _page(lecture_id, status, chapters_form=form)
     flash(_("Chapters saved."), "done")
     return _to_page(lecture_id, "edit-chapters")
+
+
+@bp.post("/lectures/<int:lecture_id>/recording/captions")
+@allow(*STAFF)
+def captions(lecture_id: int) -> ResponseReturnValue:
+    """Replaces the captions in a `language` by those of a `file` (WebVTT or SubRip)."""
+    form, by, at = CaptionsForm(), current_actor(), clock.now()
+    count = 0
+
+    def work() -> None:
+        nonlocal count
+        assert form.file.data is not None
+        assert form.language.data is not None
+        content = form.file.data.read(MOST_BYTES + 1)
+        are_of_replay = form.times.data != "recording"
+        count = actions.set_captions(lecture_id, form.language.data, content, are_of_replay=are_of_replay, by=by, at=at)
+
+    status = form.attempt(work)
+    if status is not None:
+        return _page(lecture_id, status, captions_form=form)
+    flash(_n("Saved. %(num)s caption was read.", "Saved. %(num)s captions were read.", count), "done")
+    return _to_page(lecture_id, "edit-captions")
+
+
+@bp.post("/lectures/<int:lecture_id>/recording/captions/<language>/remove")
+@allow(*STAFF)
+def remove_captions(lecture_id: int, language: str) -> ResponseReturnValue:
+    """Removes the captions in one language."""
+    actions.remove_captions(lecture_id, language, by=current_actor(), at=clock.now())
+    flash(_("Captions removed."), "done")
+    return _to_page(lecture_id, "edit-captions")
 
 
 @bp.post("/lectures/<int:lecture_id>/recording/download")
@@ -358,6 +397,27 @@ class ChaptersForm(BaseForm):
     """Chapters, one on a line."""
 
     chapters = TextAreaField(_l("Chapters"))
+
+
+class CaptionsForm(BaseForm):
+    """A file of captions, their language, and what its times belong to."""
+
+    language = KnownChoice(
+        _l("Language"), [InputRequired(_l("Choose an option from the list."))], render_kw={"required": False}
+    )
+    file = FileField(_l("File"), [FileRequired(_l("Select a file."))])
+    times = RadioField(
+        _l("Times in the file"),
+        choices=[
+            SelectChoice("replay", _l("Of what viewers see, as in the downloaded file")),
+            SelectChoice("recording", _l("Of the whole recording")),
+        ],
+        default="replay",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.language.choices = language_choices(self.language.data)
 
 
 class RecordingUploadForm(BaseForm):

@@ -156,3 +156,17 @@ class Epoch(Base):
     def length_ms(self) -> int:
         """How long the segments are that all renditions have."""
         return sum(self.shared_durations)
+
+
+class CaptionTrack(Base):
+    """The captions of a recording in one language. `cues`: begin and end in the recording in milliseconds, and text, in
+    order."""
+
+    __tablename__ = "caption_track"
+    __table_args__ = (UniqueConstraint("stream_id", "language"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stream_id: Mapped[int] = mapped_column(ForeignKey("stream.id", ondelete="CASCADE"))
+    language: Mapped[str] = mapped_column(String(20))
+    cues: Mapped[list[tuple[int, int, str]]] = mapped_column(JSON)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)

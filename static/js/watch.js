@@ -1,5 +1,6 @@
 // Follows a lecture that is given in the browser: asks for the room's snapshot, plays what it names, live or as a replay,
 // and says in words what goes on. Minutes count only while the page follows (room.js reads data-follows).
+import { connectCaptions } from "./watching/captions.js";
 import { connectChapters, connectControls, showPlaying } from "./watching/controls.js";
 import { hasNewer, Line } from "./watching/line.js";
 import { followReplay } from "./watching/replay.js";
@@ -171,7 +172,14 @@ function renewForReplay() {
   setTimeout(() => location.reload(), Math.random() * 4000);
 }
 
+// A link of the transcript names the second
+function linkedPosition() {
+  const linked = /^#t=(\d+)$/.exec(location.hash);
+  return linked ? Number(linked[1]) : -1;
+}
+
 function savedPosition() {
+  if (linkedPosition() >= 0) return linkedPosition();
   const seconds = Number(localStorage.getItem(positionKey()) || 0);
   if (seconds > 10) hint = words("resumed").replace("{time}", written(seconds));
   return seconds > 10 ? seconds : 0;
@@ -387,6 +395,7 @@ function mount() {
   byId("sound-on").addEventListener("click", () => { video.muted = false; play(); });
   connectControls(stage, video, toggle);
   connectChapters(video);
+  connectCaptions(video);
   if (stage.dataset.watched) countReplay();
   for (const name of ["playing", "volumechange"]) video.addEventListener(name, tell);
   video.addEventListener("play", () => { isStopped = isHeld = false; });

@@ -381,6 +381,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /lectures/<int:lecture_id>/picture.png": ("yyyyyy", "yyyyyy", "mmmmmm"),
     "GET /lectures/<int:lecture_id>/report": ("snyyyy", "snnyyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/report.<kind>": ("snyyyy", "snnyyy", "smmmyy"),
+    "GET /lectures/<int:lecture_id>/captions/<language>.<any(vtt, srt, txt):ending>": ("syynyy", "snnnyy", "smmmyy"),
+    "GET /lectures/<int:lecture_id>/transcript": ("syynyy", "snnnyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/room": ("syyyyy", "syyyyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/room/audience": ("snynny", "snnnny", "smmmny"),
     "POST /lectures/<int:lecture_id>/stream/pause": ("snwnnw", "snnnnw", "smmmnw"),
@@ -456,6 +458,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /lectures/<int:lecture_id>/recording": ("snynny", "snnnny", "snmnny"),
     "GET /lectures/<int:lecture_id>/recording.mp4": ("snynny", "snnnny", "snmnny"),
     "POST /lectures/<int:lecture_id>/recording/chapters": ("snwnnw", "snnnnw", "snmnnw"),
+    "POST /lectures/<int:lecture_id>/recording/captions": ("snwnnw", "snnnnw", "snmnnw"),
+    "POST /lectures/<int:lecture_id>/recording/captions/<language>/remove": ("snwnnw", "snnnnw", "snmnnw"),
     "POST /lectures/<int:lecture_id>/recording/download": ("snwnnw", "snnnnw", "snmnnw"),
     "POST /lectures/<int:lecture_id>/recording/upload": ("snrnnr", "snnnnr", "snmnnr"),
     "GET /lectures/<int:lecture_id>/recording/remove": ("snynny", "snnnny", "snmnny"),
@@ -699,6 +703,10 @@ BODIES: dict[str, Body] = {
     "POST enrolment_api.create_enrolment": {"email": "new@x.example", "full_name": "New Person", "country": "KE"},
     "PATCH enrolment_api.change_enrolment": {"status": "withdrawn"},
     "POST attendance.correct": {"outcome": "excused", "reason": "ill"},
+    "POST recordings.captions": {
+        "language": "es",
+        "file": upload(b"WEBVTT\n\n00:01.000 --> 00:04.000\nHola", "a.vtt"),
+    },
     "POST attendance.preview_corrections": lambda place: {"outcome": "partial", "people": place.person.public_id},
     "POST dashboards.corrections": {"reason": "The broadcast failed."},
     "POST attendance_api.preview_corrections": lambda place: {

@@ -77,6 +77,7 @@ from lms.people.devices import Device
 from lms.people.models import ApiToken, Person, RoleGrant, SecondFactor, SignInSession
 from lms.people.passwords import hash_secret
 from lms.people.queries.countries import get_country
+from lms.recordings.actions import set_captions
 from lms.recordings.queries import download_key, get_ready_recording
 from lms.recordings.uploads import PURPOSE as RECORDING
 from lms.reports.actions.opening_balances import OpeningDraft, add_opening_row, create_opening_set
@@ -256,6 +257,7 @@ class World:
             "family_id": visited.design,
             "role": "logo",
             "language": "fr",
+            "ending": "vtt",
             "public_id": (owner or visited.person).public_id,
             "other": {
                 "dashboards.merged": visited.merged,
@@ -352,6 +354,10 @@ STATE_OF = {
     "recordings.recording": "held",
     "recordings.trim": "held",
     "recordings.chapters": "held",
+    "recordings.captions": "held",
+    "recordings.remove_captions": "held",
+    "live.captions": "held",
+    "live.transcript": "held",
     "recordings.prepare_download": "held",
     "recordings.download": "held",
     "recordings.remove": "held",
@@ -772,6 +778,8 @@ def _add_recording(world: World, place: Place, *, by: Actor, at: datetime) -> No
     """The recording of a held lecture, with its file for download, and an upload for another lecture."""
     lecture = db.session.get_one(Lecture, place.lectures["held"])
     record(lecture, 20_000)
+    captions = b"WEBVTT\n\n00:01.000 --> 00:04.000\nLes colis"
+    set_captions(lecture.id, "fr", captions, are_of_replay=True, by=SYSTEM, at=at)
     _store_media()
     shown = get_ready_recording(lecture.id, by=SYSTEM, at=at)
     assert shown.stream is not None

@@ -16,6 +16,8 @@ from lms.catalogue.models import Lecture
 from lms.core.base.roles import SYSTEM
 from lms.core.time import clock
 from lms.live import views
+from lms.recordings.actions import set_captions
+from lms.recordings.queries import find_recording_stream
 from lms.streaming.actions import begin_streaming, stop_streaming
 from lms.streaming.chunk_store import store_chunk
 from lms.streaming.models import Track
@@ -23,6 +25,7 @@ from lms.streaming.packager import run_packager
 from lms.streaming.queries import Chapter, get_session
 from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
+from tests.journeys.machines import until
 from tests.journeys.test_lecture_room import browser
 from tests.streaming.media import chunks_of, webm
 
@@ -67,6 +70,18 @@ class Hall:
     def end(self) -> None:
         self.is_over.set()
         self.site.within(lambda: end_lecture(self.lecture.id, by=SYSTEM, at=clock.now()))
+
+    def add_captions(self, webvtt: str, language: str) -> None:
+        """Adds captions once the recording is complete."""
+
+        def has_recording() -> bool:
+            return self.site.within(lambda: find_recording_stream(self.lecture.id)) is not None
+
+        until(has_recording, "the recording of the lecture")
+        content = f"WEBVTT\n\n{webvtt}".encode()
+        self.site.within(
+            lambda: set_captions(self.lecture.id, language, content, are_of_replay=True, by=SYSTEM, at=clock.now())
+        )
 
     def send(self, seconds: int = 60, ahead: int = 6) -> None:
         """Sends a second each second from now on, the first ones at once."""
@@ -173,12 +188,17 @@ def test_from_the_countdown_to_the_replay(
     page.wait_for_function(PLAYS, timeout=30_000)
 
     hall.end()
+    hall.add_captions("00:05.000 --> 00:25.000\nLa carte & le code", "fr")
     page.locator("#chapters").wait_for(timeout=40_000)
     page.locator("#play").click()  # nobody hears again at once what is just over
     page.wait_for_function(PLAYS)
     page.get_by_role("button", name="Cards").click()
     page.wait_for_function("() => document.getElementById('video').currentTime > 4.5")
     assert page.locator("#chapters [aria-current]").inner_text().endswith("Cards")
+    page.get_by_test_id("captions").select_option("fr")
+    page.get_by_test_id("captions-place").filter(has_text="La carte & le code").wait_for()
+    page.get_by_test_id("captions").select_option("")
+    assert page.get_by_test_id("captions-place").is_hidden()
     page.get_by_test_id("speed").select_option("2")
     assert player.evaluate("video => video.playbackRate") == 2
     page.locator("h1").click()
@@ -191,6 +211,15 @@ def test_from_the_countdown_to_the_replay(
     page.reload()
     page.wait_for_function("() => document.getElementById('video').currentTime >= 12", timeout=20_000)
     ada.is_accessible("room, replay")
+
+    page.get_by_test_id("captions").select_option("fr")
+    page.get_by_test_id("transcript").click()
+    ada.is_accessible("transcript")
+    page.get_by_role("searchbox", name="Words in the transcript").fill("carte")
+    page.keyboard.press("Enter")
+    page.get_by_test_id("found").filter(has_text="1 passage of 1").wait_for()
+    page.get_by_role("link", name="Watch from 0:00:05").click()
+    page.wait_for_function("() => Math.abs(document.getElementById('video').currentTime - 5) < 3", timeout=20_000)
 
 
 def test_minutes_count_for_a_minute_while_the_player_loads(hall: Hall, sign_in: Callable[[str], Visitor]) -> None:
@@ -258,8 +287,8 @@ def test_a_pause_is_shown_with_its_end(hall: Hall, sign_in: Callable[[str], Visi
     air.filter(has_text="has not started sending yet").wait_for()
     at = clock.now()
     hall.site.within(lambda: pause_lecture(hall.lecture.id, minutes=5, by=SYSTEM, at=at))
-    until = at + timedelta(minutes=5)
-    air.filter(has_text=f"Paused until {until:%H:%M}. No minutes are counted until then.").wait_for(timeout=20_000)
+    resumes = at + timedelta(minutes=5)
+    air.filter(has_text=f"Paused until {resumes:%H:%M}. No minutes are counted until then.").wait_for(timeout=20_000)
     assert ada.page.get_by_test_id("room").get_attribute("data-state") == "paused"
     ada.is_accessible("room, paused")
     hall.site.within(lambda: resume_lecture(hall.lecture.id, by=SYSTEM, at=clock.now()))
