@@ -100,8 +100,8 @@ messages: $(VENV)/.dev ## extracts the messages of the interface (lms/translatio
 	@$(RUN) -m tools.catalogues --compile
 
 .PHONY: pictures
-pictures: needs-tests $(VENV)/.dev assets fonts ## takes pictures of the main pages in three languages (ADDRESS=http://127.0.0.1:8000)
-	@$(RUN) tools/pictures.py $(or $(ADDRESS),http://127.0.0.1:8000) $(or $(FOLDER),var/pictures)
+pictures: needs-tests $(VENV)/.dev assets fonts ## takes pictures of the main pages in three languages, or those of the README (README=1, ADDRESS=http://127.0.0.1:8000)
+	@$(RUN) tools/pictures.py $(or $(ADDRESS),http://127.0.0.1:8000) $(or $(FOLDER),$(if $(README),docs/pictures,var/pictures)) $(if $(README),--readme)
 
 .PHONY: catalogues
 catalogues: $(VENV)/.runtime ## compiles the catalogues of translations

@@ -1,6 +1,7 @@
 """Takes pictures of the main pages of a demonstration in English, Arabic and Chinese, side by side, phone and desk.
 
-`make pictures ADDRESS=http://127.0.0.1:8000 FOLDER=var/pictures`
+`make pictures ADDRESS=http://127.0.0.1:8000 FOLDER=var/pictures`. With `README=1` those of the README, in docs/pictures.
+Draw these on a new demonstration (`make demo`), in which a lecture has just begun, and look at each.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import typst
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -24,6 +26,15 @@ PAGES = {
     "instructor@demo.test": ("/teach",),
 }
 """The ten main pages, by who opens them."""
+README = {
+    "home": ("", "/"),
+    "room": ("trainee@demo.test", "/me", 'a[href$="/room"]'),
+    "roster": ("admin@demo.test", "/teach", 'a[href$="/roster"]'),
+    "dossier": ("focal.ke@demo.test", "/countries/KE"),
+    "certificate": ("trainee@demo.test", "/me", 'a[href^="/certificates/"][href$=".pdf"]'),
+    "arabic": ("trainee@demo.test", "/me?lang=ar"),
+}
+"""Pictures of the README: who opens which page, and, where it is another one, the last link there that leads to it."""
 _FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
 <fontconfig><dir>{folder}</dir><dir>{folder}-large</dir><cachedir>{cache}</cachedir></fontconfig>
@@ -64,11 +75,7 @@ def take(browser: Browser, address: str, email: str, folder: Path) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.set_default_timeout(90_000)
-    if email:
-        page.goto(f"{address}/sign-in")
-        page.fill("[name=email]", email)
-        page.fill("[name=password]", PASSWORD)
-        page.click("main button[type=submit]")
+    sign_in(page, address, email)
     for path in PAGES[email]:
         real = path_of(page, address, path)
         for size, (width, height) in SIZES.items():
@@ -81,6 +88,48 @@ def take(browser: Browser, address: str, email: str, folder: Path) -> None:
             beside(pictures).save(folder / name)
             print(folder / name)
     context.close()
+
+
+def sign_in(page: Page, address: str, email: str) -> None:
+    """Signs in; nobody where there is no address."""
+    if email:
+        page.goto(f"{address}/sign-in")
+        page.fill("[name=email]", email)
+        page.fill("[name=password]", PASSWORD)
+        page.click("main button[type=submit]")
+        page.wait_for_load_state()
+
+
+def take_for_readme(browser: Browser, address: str, folder: Path) -> None:
+    """Takes the pictures of the README, small enough for a repository."""
+    for name, (email, path, *link) in README.items():
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        page = context.new_page()
+        page.set_default_timeout(90_000)
+        sign_in(page, address, email)
+        page.goto(address + path)
+        if link:
+            path = page.locator(link[0]).last.get_attribute("href") or path
+        if path.endswith(".pdf"):
+            picture = first_page(page.request.get(address + path).body())
+        else:
+            page.goto(address + path)
+            if page.locator("video").count():
+                page.get_by_role("button", name="Play").first.click()
+                page.wait_for_timeout(3000)
+            picture = page.screenshot()
+        Image.open(io.BytesIO(picture)).convert("RGB").save(folder / f"{name}.webp", quality=80, method=6)
+        print(folder / f"{name}.webp")
+        context.close()
+
+
+def first_page(document: bytes) -> bytes:
+    """The first page of a PDF as PNG."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "document.pdf").write_bytes(document)
+        source = Path(folder, "picture.typ")
+        source.write_text('#set page(width: auto, height: auto, margin: 0pt)\n#image("document.pdf")', encoding="utf-8")
+        return bytes(typst.compile(source, format="png", ppi=109))
 
 
 def beside(pictures: list[Image.Image]) -> Image.Image:
@@ -100,6 +149,9 @@ if __name__ == "__main__":
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
         running = launch(Path(home))
-        for person in PAGES:
-            take(running, site, person, target)
+        if "--readme" in sys.argv:
+            take_for_readme(running, site, target)
+        else:
+            for person in PAGES:
+                take(running, site, person, target)
         running.close()

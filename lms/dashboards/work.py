@@ -39,8 +39,9 @@ def describe(jobs: Sequence[Job], *, by: Actor) -> list[Task]:
     return [_describe(job, subjects) for job in jobs]
 
 
-def _describe(job: Job, subjects: Subjects) -> Task:
-    titles = {
+def task_titles() -> dict[str, str]:
+    """Titles of tasks by their kind."""
+    return {
         "issue_certificates": _("Issuing certificates"),
         "bundle_certificates": _("Combining certificates into one file"),
         "render_certificates": _("Creating certificate files"),
@@ -59,7 +60,10 @@ def _describe(job: Job, subjects: Subjects) -> Task:
         "announce_recording": _("E-mails about a recording"),
         "invite_with_growth": _("E-mails about a new lecture"),
     }
-    title = titles.get(job.kind, _("Background task"))
+
+
+def _describe(job: Job, subjects: Subjects) -> Task:
+    title = task_titles().get(job.kind, _("Background task"))
     series = subjects.series.get(job.arguments.get("series_id", 0))
     lecture = subjects.lectures.get(job.arguments.get("lecture_id", 0))
     about = url = report = None

@@ -58,7 +58,6 @@ def test_a_lecture_from_draft_to_held(
         "LectureScheduled",
         "LectureStarted",
         "LectureEnded",
-        "PolicyChanged",
         "LectureReopened",
         "LectureEnded",
     ]

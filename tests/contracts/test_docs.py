@@ -19,6 +19,25 @@ from lms.web.request.guards import ANYONE, SCOPES, SIGNED_IN, Guard
 from tests.contracts.test_links import DOCS, OPERATIONS, sections
 
 ROOT = Path(__file__).resolve().parents[2]
+DECISIONS = sorted((ROOT / "docs" / "adr").glob("0*.md"))
+SUBJECTS = (
+    "attendance",
+    "certificates",
+    "figures and reports",
+    "people, seats and nominations",
+    "programme and calendars",
+    "e-mail and messages",
+    "languages",
+    "lectures from the browser",
+    "pages and API",
+    "code",
+    "speed",
+    "operation",
+)
+"""Of decisions, in the order of docs/adr/README.md."""
+STATUS = r"Status: (accepted|superseded by \[ADR \d+\]\(\d{4}-[\w.-]+\))\."
+DATE = r"Date: (20\d\d-\d\d-\d\d)"
+DATED = re.compile(rf"# (\d+)\. (.+)\n\n{DATE}\. Subject: ({'|'.join(SUBJECTS)})\. {STATUS}(.*(?:\n.+)*)")
 
 
 def check(document: str, part: str, expected: str) -> None:
@@ -147,3 +166,17 @@ def test_the_readme_names_the_two_commands() -> None:
     assert "make test" in text
     for link in re.findall(r"\]\(((?:docs|LICENSE|CONTRIBUTING|CHANGELOG)[^)#]*)", text):
         assert (ROOT / link).exists(), link
+
+
+def test_decisions_are_listed_by_subject_and_status() -> None:
+    """What a decision that holds says about others stands beside it."""
+    rows: dict[str, list[str]] = {subject: [] for subject in SUBJECTS}
+    for path in DECISIONS:
+        match = DATED.match(path.read_text(encoding="utf-8"))
+        assert match, path.name
+        number, title, date, subject, status, more = match.groups()
+        status = " ".join(f"{status[0].upper()}{status[1:]}.{more}".split())
+        rows[subject].append(f"| [{number}]({path.name}) | {title} | {date} | {status} |")
+    head = "| | decision | date | status |\n|---|---|---|---|"
+    parts = ["\n".join([f"## {subject[0].upper()}{subject[1:]}\n", head, *lines]) for subject, lines in rows.items()]
+    check("adr/README.md", "decisions", "\n" + "\n\n".join(parts) + "\n\n")

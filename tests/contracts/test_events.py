@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from apiflask import APIFlask
 
+import lms
 from lms.core.base import events
 from lms.core.database.session import Base
 
@@ -40,3 +43,10 @@ def test_handlers_stand_in_the_order_of_the_tower(app: APIFlask) -> None:
     for handlers in app.extensions[events.KEY].handlers.values():
         order = [SLICES.index(handler.__module__.split(".")[1]) for handler in handlers]
         assert order == sorted(order)
+
+
+def test_every_event_is_published_and_answered(app: APIFlask) -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in Path(lms.__file__).parent.rglob("*.py"))
+    kinds = {kind.__name__ for kind in events.Event.__subclasses__()}
+    assert sorted(name for name in kinds if f"{name}(" not in text.replace(f"class {name}(", "")) == []
+    assert sorted(kinds - {kind.__name__ for kind in app.extensions[events.KEY].handlers}) == []

@@ -26,7 +26,7 @@ from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import find_series
 from lms.catalogue.rules import check_can_create_series, check_can_edit_series, check_capacity, may_see_series
 from lms.core.base.errors import Fault, Invalid, NotFound, Refused
-from lms.core.base.events import CapacityChanged, PolicyChanged, publish
+from lms.core.base.events import CapacityChanged, publish
 from lms.core.base.roles import Actor
 from lms.core.database import audit
 from lms.core.database.session import action, db, is_sqlite
@@ -137,13 +137,11 @@ def edit_series(slug: str, changes: dict[str, Any], *, by: Actor, at: datetime) 
     if "countries" in changes:
         _set_countries(series, countries)
     db.session.flush()
-    policy_changed = _set_policy(series, draft.policy, by=by, at=at)
+    _set_policy(series, draft.policy, by=by, at=at)
     detail = {"fields": sorted({*changes, *changed}), **listed.as_detail()}
     audit.record("edit_series", by=by, at=at, detail=detail, series=series.id, person=listed.persons)
     if capacity_changed:
         publish(CapacityChanged(series_id=series.id, by=by, at=at))
-    if policy_changed:
-        publish(PolicyChanged(series_id=series.id, by=by, at=at))
     return series
 
 
@@ -282,13 +280,12 @@ def _set_instructors(series: Series, persons: list[int]) -> ListChange:
     return ListChange(add_series_instructors(series, persons).added, sorted(gone))
 
 
-def _set_policy(series: Series, draft: PolicyInput, *, by: Actor, at: datetime) -> bool:
+def _set_policy(series: Series, draft: PolicyInput, *, by: Actor, at: datetime) -> None:
     newest = current_policy(series.id)
     draft = checked_policy(draft)
     if policy_draft(newest) == draft:
-        return False
+        return
     db.session.add(
         Policy(series_id=series.id, version=newest.version + 1, created_at=at, created_by=by.person_id, **_row(draft))
     )
     db.session.flush()
-    return True

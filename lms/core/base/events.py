@@ -138,13 +138,6 @@ class ReplayAsked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PolicyChanged(Event):
-    """A series has a new policy. It applies to lectures not yet held."""
-
-    series_id: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class CapacityChanged(Event):
     """A series has more or fewer places."""
 
