@@ -1,7 +1,7 @@
 """Takes pictures of the main pages of a demonstration in English, Arabic and Chinese, side by side, phone and desk.
 
-`make pictures ADDRESS=http://127.0.0.1:8000 FOLDER=var/pictures`. With `README=1` those of the README, in docs/pictures.
-Draw these on a new demonstration (`make demo`), in which a lecture has just begun, and look at each.
+`make pictures ADDRESS=http://127.0.0.1:8000 FOLDER=var/pictures`. `README=1`: those of the README, in docs/pictures.
+Draw those on a new demonstration (`make demo`), in which a lecture has just begun, and look at each.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ PAGES = {
 README = {
     "home": ("", "/"),
     "room": ("trainee@demo.test", "/me", 'a[href$="/room"]'),
-    "roster": ("admin@demo.test", "/teach", 'a[href$="/roster"]'),
+    "roster": ("admin@demo.test", "{lecture}/roster"),
     "dossier": ("focal.ke@demo.test", "/countries/KE"),
     "certificate": ("trainee@demo.test", "/me", 'a[href^="/certificates/"][href$=".pdf"]'),
     "arabic": ("trainee@demo.test", "/me?lang=ar"),
 }
-"""Pictures of the README: who opens which page, and, where it is another one, the last link there that leads to it."""
+"""Pictures of the README: who opens which page, and perhaps the last link of a kind there. `lecture`: of the room."""
 _FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
 <fontconfig><dir>{folder}</dir><dir>{folder}-large</dir><cachedir>{cache}</cachedir></fontconfig>
@@ -102,18 +102,22 @@ def sign_in(page: Page, address: str, email: str) -> None:
 
 def take_for_readme(browser: Browser, address: str, folder: Path) -> None:
     """Takes the pictures of the README, small enough for a repository."""
-    for name, (email, path, *link) in README.items():
+    lecture = ""
+    for name, (email, path, *links) in README.items():
         context = browser.new_context(viewport={"width": 1280, "height": 800})
         page = context.new_page()
         page.set_default_timeout(90_000)
         sign_in(page, address, email)
+        path = path.format(lecture=lecture)
         page.goto(address + path)
-        if link:
-            path = page.locator(link[0]).last.get_attribute("href") or path
+        for selector in links:
+            path = page.locator(selector).last.get_attribute("href") or path
+            lecture = path.removesuffix("/room") if name == "room" else lecture
+            if not path.endswith(".pdf"):
+                page.goto(address + path)
         if path.endswith(".pdf"):
             picture = first_page(page.request.get(address + path).body())
         else:
-            page.goto(address + path)
             if page.locator("video").count():
                 page.get_by_role("button", name="Play").first.click()
                 page.wait_for_timeout(3000)

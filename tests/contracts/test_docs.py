@@ -180,3 +180,12 @@ def test_decisions_are_listed_by_subject_and_status() -> None:
     head = "| | decision | date | status |\n|---|---|---|---|"
     parts = ["\n".join([f"## {subject[0].upper()}{subject[1:]}\n", head, *lines]) for subject, lines in rows.items()]
     check("adr/README.md", "decisions", "\n" + "\n\n".join(parts) + "\n\n")
+
+
+def test_the_readme_has_the_pictures_that_the_tool_draws() -> None:
+    """They are drawn anew by `make pictures README=1`, and small."""
+    drawn = re.findall(r'^    "(\w+)": \(', (ROOT / "tools/pictures.py").read_text().partition("README = {")[2], re.M)
+    files = sorted((ROOT / "docs/pictures").iterdir())
+    shown = re.findall(r"\(docs/pictures/(\w+)\.webp\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert sorted(drawn) == sorted(shown) == [path.stem for path in files]
+    assert sum(path.stat().st_size for path in files) < 600_000

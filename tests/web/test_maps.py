@@ -54,7 +54,7 @@ def test_bubbles_are_sorted_and_leave_out_nothing_but_zero() -> None:
 
 def test_names_stand_beside_their_bubbles_and_on_no_other() -> None:
     alone = pictures.bubbles([KENYA])[0]
-    assert alone.label == pictures.Label(round(alone.x + 20.3, 1), round(alone.y + 4, 1), "start")
+    assert alone.label == pictures.MapLabel(round(alone.x + 20.3, 1), round(alone.y + 4, 1), "start")
     east = pictures.MapCountry("East of it", 0.6, 45.0, 4000)
     first, second = pictures.bubbles([KENYA, east])
     assert (first.label and first.label.anchor, second.label and second.label.anchor) == ("end", "start")

@@ -30,7 +30,7 @@ class MapCountry:
 
 
 @dataclass(frozen=True)
-class Label:
+class MapLabel:
     """The position of a name: the point of the text, and which end of it is there."""
 
     x: float
@@ -48,7 +48,7 @@ class Bubble:
     x: float
     y: float
     radius: float
-    label: Label | None = None
+    label: MapLabel | None = None
 
 
 def place(latitude: float, longitude: float) -> tuple[float, float]:
@@ -106,14 +106,14 @@ class _Box:
         return (nearest_x - bubble.x) ** 2 + (nearest_y - bubble.y) ** 2 < bubble.radius**2
 
 
-def _label_places(bubble: Bubble) -> Iterator[tuple[Label, _Box]]:
+def _label_places(bubble: Bubble) -> Iterator[tuple[MapLabel, _Box]]:
     """Returns possible positions of a name, best first: after, before, below and above its bubble."""
     width = sum(_WIDE if ord(sign) > 0x2E80 else _NARROW for sign in bubble.name)
     x, y, gap = bubble.x, bubble.y, bubble.radius + 3
     for anchor, at_x, left in (("start", x + gap, x + gap), ("end", x - gap, x - gap - width)):
-        yield Label(round(at_x, 1), round(y + 4, 1), anchor), _Box(left, y - 7, left + width, y + 7)
+        yield MapLabel(round(at_x, 1), round(y + 4, 1), anchor), _Box(left, y - 7, left + width, y + 7)
     for at_y in (y + gap + 10, y - gap - 1):
-        yield Label(x, round(at_y, 1), "middle"), _Box(x - width / 2, at_y - 11, x + width / 2, at_y + 3)
+        yield MapLabel(x, round(at_y, 1), "middle"), _Box(x - width / 2, at_y - 11, x + width / 2, at_y + 3)
 
 
 def scale(countries: Iterable[MapCountry]) -> list[tuple[int, float]]:
