@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries.series import get_series
-from lms.certificates.actions import awards, bundles
+from lms.certificates.actions import awards, bundles, changes
 from lms.certificates.actions.records import make_record
 from lms.certificates.queries import certificates, eligibility, holder_downloads, records
 from lms.certificates.queries.earner_groups import EarnerGroup
@@ -160,7 +160,7 @@ def make_learning_record(public_id: str, body: dict[str, str]) -> Any:  # noqa: 
 def revoke(number: str, body: dict[str, str]) -> Any:
     """Revokes a certificate, with a reason."""
     by = current_actor()
-    awards.revoke(number, reason=body["reason"], by=by, at=clock.now())
+    changes.revoke(number, reason=body["reason"], by=by, at=clock.now())
     return certificates.get_certificate(number, by=by)
 
 
@@ -172,7 +172,7 @@ def revoke(number: str, body: dict[str, str]) -> Any:
 def withdraw(number: str, body: dict[str, str]) -> Any:  # noqa: ARG001
     """Withdraws a certificate at its holder's request. Its number then shows only that it was withdrawn."""
     by = current_actor()
-    awards.withdraw(number, by=by, at=clock.now())
+    changes.withdraw(number, by=by, at=clock.now())
     return certificates.get_certificate(number, by=by)
 
 

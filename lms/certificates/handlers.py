@@ -2,7 +2,7 @@
 
 from lms.catalogue.queries.lectures import get_lecture
 from lms.certificates import numbers
-from lms.certificates.actions import awards
+from lms.certificates.actions import changes
 from lms.certificates.actions.records import forget_records
 from lms.certificates.actions.requirements import JOB, add_growth
 from lms.certificates.models import Award
@@ -32,47 +32,47 @@ from lms.people.actions.country_merging import move_back, move_rows
 @handles(PersonNameCorrected)
 def supersede(event: PersonNameCorrected) -> None:
     """A new name supersedes the person's certificates."""
-    awards.supersede(event.person_id, by=event.by, at=event.at)
+    changes.supersede(event.person_id, by=event.by, at=event.at)
 
 
 @handles(PeopleMerged)
 def unite(event: PeopleMerged) -> None:
     """Two certificates of one series become the earliest valid one."""
-    awards.unite(event.kept_id, event.merged_id, by=event.by, at=event.at)
-    awards.touch_awards([event.kept_id, event.merged_id])
+    changes.unite(event.kept_id, event.merged_id, by=event.by, at=event.at)
+    changes.touch_awards([event.kept_id, event.merged_id])
 
 
 @handles(MergeUndone)
 def part(event: MergeUndone) -> None:
     """Makes the replaced certificate valid again."""
-    awards.part(event.kept_id, event.merged_id, by=event.by, at=event.at)
-    awards.touch_awards([event.kept_id, event.merged_id])
+    changes.part(event.kept_id, event.merged_id, by=event.by, at=event.at)
+    changes.touch_awards([event.kept_id, event.merged_id])
 
 
 @handles(CountriesMerged)
 def unite_countries(event: CountriesMerged) -> None:
     """Awards are of the country kept."""
     move_rows(Award.awarded_country_id, event)
-    awards.touch_awards_moved(event)
+    changes.touch_awards_moved(event)
 
 
 @handles(CountryMergeUndone)
 def part_countries(event: CountryMergeUndone) -> None:
     """Awards have the country that they were issued with."""
-    awards.touch_awards_moved(event)
+    changes.touch_awards_moved(event)
     move_back(Award.awarded_country_id, event)
 
 
 @handles(PeopleTraitsChanged)
 def count_anew(event: PeopleTraitsChanged) -> None:
     """Awards count under the sector and gender of today."""
-    awards.touch_awards(event.person_ids)
+    changes.touch_awards(event.person_ids)
 
 
 @handles(PersonErased)
 def erase(event: PersonErased) -> None:
     """Certificates are withdrawn if the person chose so; learning records state nothing any more."""
-    awards.erase_holder(event.person_id, withdraw_certificates=event.withdraw_certificates, by=event.by, at=event.at)
+    changes.erase_holder(event.person_id, withdraw_certificates=event.withdraw_certificates, by=event.by, at=event.at)
     forget_records(event.person_id)
 
 

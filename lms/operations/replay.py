@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
-from lms.certificates.actions.awards import revoke, withdraw
+from lms.certificates.actions.changes import revoke, withdraw
 from lms.core.base.errors import NotFound, Refused
 from lms.core.base.roles import SYSTEM
 from lms.core.storage.journal import Entry, Journal

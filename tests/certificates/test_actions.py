@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 
 from lms.catalogue.models import CertificateKind, Lecture, Policy, Series
 from lms.certificates import numbers
-from lms.certificates.actions import awards
+from lms.certificates.actions import awards, changes
 from lms.certificates.eligibility import Missing
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store, typesetting
@@ -212,16 +212,16 @@ def test_revoking_needs_a_reason_and_an_administrator(programme: Make, at: datet
     awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     number = number_of("Ada")
     with pytest.raises(Forbidden):
-        awards.revoke(number, reason="why", by=made.holder("Ada"), at=at)
+        changes.revoke(number, reason="why", by=made.holder("Ada"), at=at)
     with pytest.raises(Invalid):
-        awards.revoke(number, reason="  ", by=administrator, at=at)
-    awards.revoke(number, reason=" Issued in error ", by=administrator, at=at)
+        changes.revoke(number, reason="  ", by=administrator, at=at)
+    changes.revoke(number, reason=" Issued in error ", by=administrator, at=at)
     shown = certificates.get_certificate(number, by=administrator)
     assert (shown.state, shown.reason, shown.ended_at) == (CertificateState.REVOKED, "Issued in error", at)
     with pytest.raises(Refused, match="has been revoked"):
-        awards.revoke(number, reason="again", by=administrator, at=at)
+        changes.revoke(number, reason="again", by=administrator, at=at)
     with pytest.raises(NotFound):
-        awards.revoke("SR-0000-0000-0000-0000-0", reason="why", by=administrator, at=at)
+        changes.revoke("SR-0000-0000-0000-0000-0", reason="why", by=administrator, at=at)
     assert awards.issue_certificates(made.series_id, by=SYSTEM, at=at)["already_issued"] == 1
 
 
@@ -243,7 +243,7 @@ def test_nobody_is_told_of_a_certificate_that_was_revoked_meanwhile(
     db.session.execute(delete(OutboxMail))
     db.session.commit()
     post()
-    awards.revoke(number_of("Ada"), reason="Issued in error", by=administrator, at=at)
+    changes.revoke(number_of("Ada"), reason="Issued in error", by=administrator, at=at)
     sent: list[str] = []
     send_due(lambda mail: sent.append(mail.dedupe_key), at=at)
     query = select(Award.id).join(Certificate, Certificate.award_id == Award.id).where(Certificate.name == "Bo")
@@ -256,11 +256,11 @@ def test_the_holder_withdraws_and_nobody_else(programme: Make, at: datetime) -> 
     number = number_of("Ada")
     for stranger in (ANONYMOUS, made.holder("Bo")):
         with pytest.raises(Forbidden):
-            awards.withdraw(number, by=stranger, at=at)
-    awards.withdraw(number.lower().replace("-", " "), by=made.holder("Ada"), at=at)
+            changes.withdraw(number, by=stranger, at=at)
+    changes.withdraw(number.lower().replace("-", " "), by=made.holder("Ada"), at=at)
     assert certificates.get_certificate(number, by=ANONYMOUS).state is CertificateState.WITHDRAWN
     with pytest.raises(Refused):
-        awards.withdraw(number, by=made.holder("Ada"), at=at)
+        changes.withdraw(number, by=made.holder("Ada"), at=at)
 
 
 def rename(person_id: int, full_name: str, native_name: str | None, at: datetime) -> None:
@@ -319,7 +319,7 @@ def test_withdrawing_silences_the_numbers_it_replaced(programme: Make, at: datet
     old = number_of("Ada One")
     rename(made.people["Ada One"], "Ada Two", None, at)
     rename(made.people["Ada One"], "Ada Three", None, at)
-    awards.withdraw(number_of("Ada Three"), by=made.holder("Ada One"), at=at)
+    changes.withdraw(number_of("Ada Three"), by=made.holder("Ada One"), at=at)
     assert certificates.get_certificate(old, by=ANONYMOUS).state is CertificateState.WITHDRAWN
     assert certificates.get_certificate(number_of("Ada Two"), by=ANONYMOUS).state is CertificateState.WITHDRAWN
 
@@ -408,7 +408,7 @@ def test_the_file_is_the_holders_and_the_administrators(programme: Make, at: dat
     for stranger in (ANONYMOUS, made.holder("Bo"), Actor(person_id=9, roles=frozenset({Role.REPORTER}))):
         with pytest.raises(Forbidden):
             certificates.get_pdf(number, by=stranger)
-    awards.revoke(number, reason="why", by=administrator, at=at)
+    changes.revoke(number, reason="why", by=administrator, at=at)
     with pytest.raises(Refused, match="revoked"):
         certificates.get_pdf(number, by=made.holder("Ada"))
 
@@ -467,7 +467,7 @@ def test_a_correction_that_unearns_never_revokes_by_itself(programme: Make, at: 
     found = eligibility.preview(made.slug, by=administrator, shown=EarnerGroup.UNEARNED)
     assert (found.counts[EarnerGroup.UNEARNED], found.counts[EarnerGroup.HAVE]) == (1, 2)
     assert [(row.full_name, row.lacks, row.number) for row in found.rows] == [("Ada", Missing(2, 0), number_of("Ada"))]
-    awards.revoke(number_of("Ada"), reason="why", by=administrator, at=at)
+    changes.revoke(number_of("Ada"), reason="why", by=administrator, at=at)
     assert eligibility.preview(made.slug, by=administrator).counts[EarnerGroup.UNEARNED] == 0
 
 

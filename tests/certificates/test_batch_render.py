@@ -16,7 +16,7 @@ from apiflask import APIFlask
 from sqlalchemy import select
 
 from lms.certificates import keys, numbers
-from lms.certificates.actions import awards, batch_render
+from lms.certificates.actions import awards, batch_render, changes
 from lms.certificates.models import Certificate
 from lms.certificates.pdf import store as printing
 from lms.certificates.pdf.check import check_pdf
@@ -105,7 +105,7 @@ def test_one_that_is_withdrawn_while_it_is_made_leaves_no_file(
 
         def put(store: FolderFiles, key: str, content: bytes) -> None:
             if key == printing.key_of(rows()[2]):
-                awards.withdraw(number, by=administrator, at=at)
+                changes.withdraw(number, by=administrator, at=at)
             whole(store, key, content)
 
         monkeypatch.setattr(FolderFiles, "put", put)

@@ -16,7 +16,7 @@ from lms.attendance.models.credits import Credit, Outcome
 from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries.series import find_series
 from lms.certificates import numbers
-from lms.certificates.actions import awards, bulk_issue
+from lms.certificates.actions import awards, bulk_issue, changes
 from lms.certificates.eligibility import Missing
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.notices import GATHERED
@@ -305,7 +305,7 @@ def test_a_mail_names_only_certificates_that_are_valid_when_it_leaves_by_their_n
             into_series(made, one, "Ada")
         awards.issue_certificates(one.series_id, by=SYSTEM, at=at)
     number = db.session.scalars(select(Certificate.number).where(Certificate.series_title == "Green")).one()
-    awards.revoke(number, reason="Issued by mistake", by=administrator, at=at)
+    changes.revoke(number, reason="Issued by mistake", by=administrator, at=at)
     change_profile(made.public["Ada"], {"full_name": "Ada Lovelace"}, by=administrator, at=at)
     sent: list[Any] = []
     send_due(lambda mail: sent.append(mail.payload["certificates"]), at=at + GATHERED)

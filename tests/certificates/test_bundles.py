@@ -13,7 +13,7 @@ from apiflask import APIFlask
 from sqlalchemy import select
 
 from lms.certificates import keys, numbers
-from lms.certificates.actions import awards, bundles
+from lms.certificates.actions import awards, bundles, changes
 from lms.certificates.models import Certificate
 from lms.certificates.pdf.check import check_pdf
 from lms.certificates.queries import render_jobs
@@ -115,7 +115,7 @@ def test_a_file_goes_after_a_day_and_with_whoever_withdraws(
         second = asked(issued.series_id, "pdf", by=administrator, at=at)
         key, _name = bundles.fetch_bundle(second, by=administrator, at=clock.now())
         number = numbers.write(db.session.scalars(select(Certificate.number)).first() or "")
-        awards.withdraw(number, by=administrator, at=at)
+        changes.withdraw(number, by=administrator, at=at)
         assert files.find(key) is None
         with pytest.raises(NotFound):
             bundles.fetch_bundle(second, by=administrator, at=clock.now())

@@ -11,7 +11,7 @@ from apiflask import APIFlask
 from sqlalchemy import select
 
 from lms.catalogue.models import CertificateKind
-from lms.certificates.actions import awards
+from lms.certificates.actions import awards, changes
 from lms.certificates.actions import designs as designing
 from lms.certificates.designs import versions
 from lms.certificates.designs.design import BUILT_IN
@@ -101,7 +101,7 @@ def test_a_corrected_name_keeps_the_design(context: None, programme: Make, admin
 
     db.session.get_one(Person, series.people["Ada"]).full_name = "Ada Obi"
     db.session.commit()
-    awards.supersede(series.people["Ada"], by=SYSTEM, at=at)
+    changes.supersede(series.people["Ada"], by=SYSTEM, at=at)
     assert db.session.scalars(select(Certificate.design).order_by(Certificate.id)).all() == [2, 2]
 
 

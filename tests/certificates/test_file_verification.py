@@ -22,7 +22,7 @@ from werkzeug.test import TestResponse
 
 from lms.catalogue.models import CertificateKind
 from lms.certificates import keys, numbers
-from lms.certificates.actions import awards
+from lms.certificates.actions import awards, changes
 from lms.certificates.badges import baking, credential, status_list
 from lms.certificates.pdf.signature import sign_pdf
 from lms.certificates.verification import file_reading, file_verification
@@ -102,13 +102,13 @@ def test_a_genuine_file_says_what_became_of_it(
     with app.app_context():
         db.session.get_one(Person, held.programme.people["Ada"]).full_name = "Ada Obi"
         db.session.commit()
-        awards.supersede(held.programme.people["Ada"], by=SYSTEM, at=at)
+        changes.supersede(held.programme.people["Ada"], by=SYSTEM, at=at)
         successor = number_of("Ada Obi")
     answer = drop(client, held.files[kind])
     assert said(answer) == "superseded"
     assert f'href="/verify/{successor}"' in answer.text
     with app.app_context():
-        awards.withdraw(successor, by=administrator, at=at)
+        changes.withdraw(successor, by=administrator, at=at)
     answer = drop(client, held.files[kind])
     assert said(answer) == "withdrawn"
     assert not re.search(r"\bAda\b", answer.text)
@@ -119,7 +119,7 @@ def test_a_revoked_one_keeps_its_reason_to_itself(
     app: APIFlask, client: FlaskClient, held: Held, administrator: Actor, at: datetime
 ) -> None:
     with app.app_context():
-        awards.revoke(held.number, reason="Was not there", by=administrator, at=at)
+        changes.revoke(held.number, reason="Was not there", by=administrator, at=at)
     for content in held.files.values():
         answer = drop(client, content)
         assert said(answer) == "revoked"
@@ -130,10 +130,10 @@ def test_an_erased_holders_files_say_what_the_holder_chose(
     app: APIFlask, client: FlaskClient, held: Held, at: datetime
 ) -> None:
     with app.app_context():
-        awards.erase_holder(held.programme.people["Ada"], withdraw_certificates=False, by=SYSTEM, at=at)
+        changes.erase_holder(held.programme.people["Ada"], withdraw_certificates=False, by=SYSTEM, at=at)
     assert {said(drop(client, content)) for content in held.files.values()} == {"valid"}
     with app.app_context():
-        awards.erase_holder(held.programme.people["Ada"], withdraw_certificates=True, by=SYSTEM, at=at)
+        changes.erase_holder(held.programme.people["Ada"], withdraw_certificates=True, by=SYSTEM, at=at)
     assert {said(drop(client, content)) for content in held.files.values()} == {"withdrawn"}
 
 
@@ -332,7 +332,7 @@ def test_every_lookup_goes_by_an_index_however_many_certificates_there_are(
     with app.app_context():
         db.session.get_one(Person, held.programme.people["Ada"]).full_name = "Ada Obi"
         db.session.commit()
-        awards.supersede(held.programme.people["Ada"], by=SYSTEM, at=at)
+        changes.supersede(held.programme.people["Ada"], by=SYSTEM, at=at)
         valid = number_of("Bo")
     counts = {}
     for name, work in (
@@ -385,11 +385,11 @@ def test_the_command_says_the_same(
     with app.app_context():
         db.session.get_one(Person, held.programme.people["Ada"]).full_name = "Ada Obi"
         db.session.commit()
-        awards.supersede(held.programme.people["Ada"], by=SYSTEM, at=at)
+        changes.supersede(held.programme.people["Ada"], by=SYSTEM, at=at)
         successor = number_of("Ada Obi")
     assert verify(file) == (1, f"superseded {held.number}: {facts}\nreplaced by {successor}\n")
     with app.app_context():
-        awards.revoke(successor, reason="Not there", by=administrator, at=at + timedelta(days=1))
+        changes.revoke(successor, reason="Not there", by=administrator, at=at + timedelta(days=1))
     assert verify(file)[1].startswith("superseded")
 
 
@@ -397,7 +397,7 @@ def test_the_command_tells_withdrawn_altered_and_unknown(
     app: APIFlask, held: Held, folder: Path, administrator: Actor, at: datetime
 ) -> None:
     with app.app_context():
-        awards.withdraw(held.number, by=administrator, at=at)
+        changes.withdraw(held.number, by=administrator, at=at)
     assert verify(folder / "ada.jwt") == (1, f"withdrawn {held.number}\n")
     (folder / "changed.pdf").write_bytes(held.pdf + b" ")
     assert verify(folder / "changed.pdf") == (

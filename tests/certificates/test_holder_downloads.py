@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from lms.certificates import handlers, keys
-from lms.certificates.actions import awards
+from lms.certificates.actions import awards, changes
 from lms.certificates.badges import baking, status_list, vc_jwt
 from lms.core.base.events import PersonExportAsked
 from lms.core.base.roles import SYSTEM, Actor
@@ -72,7 +72,7 @@ def test_a_badge_that_does_not_hold_is_not_given_out(
     browser = sign_in(administrator)
     assert browser.get(f"/certificates/{number}.png").status_code == 200
     with app.app_context():
-        awards.withdraw(number, by=administrator, at=at)
+        changes.withdraw(number, by=administrator, at=at)
         assert row_of("Ada").credential is None
         db.session.execute(text("UPDATE certificate SET credential = NULL"))
         db.session.commit()

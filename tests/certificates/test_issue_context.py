@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from lms.catalogue.models import Series
 from lms.certificates import numbers
-from lms.certificates.actions import awards
+from lms.certificates.actions import awards, changes
 from lms.certificates.badges import baking, vc_jwt
 from lms.certificates.models import Certificate
 from lms.certificates.pdf import store, typesetting
@@ -110,7 +110,7 @@ def test_a_certificate_that_replaces_another_keeps_who_gave_it(
     change_everything()
     db.session.execute(update(Person).where(Person.full_name == "Ada").values(full_name="Ada Obi"))
     db.session.commit()
-    awards.supersede(issued.people["Ada"], by=SYSTEM, at=at + timedelta(days=1))
+    changes.supersede(issued.people["Ada"], by=SYSTEM, at=at + timedelta(days=1))
     new = rows()[-1]
     assert (new.name, new.organiser, new.language, new.base_url) == ("Ada Obi", organiser, "en", "https://new.example")
     claims = vc_jwt.unproved(new.credential or "")[1]
@@ -144,5 +144,5 @@ def test_the_page_of_a_number_names_who_issued_it(
 
 
 def test_of_an_erased_holder_the_country_goes_with_the_name(issued: Programme, at: datetime) -> None:
-    awards.erase_holder(issued.people["Wang Fang"], withdraw_certificates=True, by=SYSTEM, at=at)
+    changes.erase_holder(issued.people["Wang Fang"], withdraw_certificates=True, by=SYSTEM, at=at)
     assert (rows()[0].name, rows()[0].country) == ("", None)

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 
 from lms.catalogue.models import CertificateKind
 from lms.certificates import keys, numbers
-from lms.certificates.actions import awards
+from lms.certificates.actions import awards, changes
 from lms.certificates.badges import status_list, vc_jwt
 from lms.certificates.badges.vc_jwt import read_credential
 from lms.certificates.models import Certificate, StatusList
@@ -95,14 +95,14 @@ def test_a_place_in_use_is_never_drawn(issued: Programme, monkeypatch: pytest.Mo
 def test_each_end_of_a_certificate_sets_its_bit(issued: Programme, administrator: Actor, at: datetime) -> None:
     rows = {name: row_of(name) for name in issued.people}
     assert [bit(row, at) for row in rows.values()] == [False] * 4
-    awards.revoke(number_of("Ada"), reason="Not there", by=administrator, at=at)
-    awards.withdraw(number_of("Bo"), by=issued.holder("Bo"), at=at)
+    changes.revoke(number_of("Ada"), reason="Not there", by=administrator, at=at)
+    changes.withdraw(number_of("Bo"), by=issued.holder("Bo"), at=at)
     db.session.get_one(Person, issued.people["Cy"]).full_name = "Cyd"
     db.session.commit()
-    awards.supersede(issued.people["Cy"], by=SYSTEM, at=at)
+    changes.supersede(issued.people["Cy"], by=SYSTEM, at=at)
     assert [bit(rows[name], at) for name in ("Ada", "Bo", "Cy", "Di")] == [True, True, True, False]
     assert not bit(row_of("Cyd"), at)
-    awards.erase_holder(issued.people["Di"], withdraw_certificates=True, by=SYSTEM, at=at)
+    changes.erase_holder(issued.people["Di"], withdraw_certificates=True, by=SYSTEM, at=at)
     assert bit(rows["Di"], at)
 
 
@@ -110,11 +110,11 @@ def test_merging_sets_the_bit_and_undoing_clears_it(app: APIFlask, issued: Progr
     kept, gone = issued.people["Ada"], issued.people["Bo"]
     db.session.execute(text("UPDATE person SET canonical_id = :kept WHERE id = :gone"), {"kept": kept, "gone": gone})
     db.session.commit()
-    awards.unite(kept, gone, by=SYSTEM, at=at)
+    changes.unite(kept, gone, by=SYSTEM, at=at)
     assert [bit(row_of(name), at) for name in ("Ada", "Bo")] == [False, True]
     db.session.execute(text("UPDATE person SET canonical_id = id WHERE id = :gone"), {"gone": gone})
     db.session.commit()
-    awards.part(kept, gone, by=SYSTEM, at=at)
+    changes.part(kept, gone, by=SYSTEM, at=at)
     assert not bit(row_of("Bo"), at)
 
 
@@ -133,7 +133,7 @@ def test_the_list_is_signed_and_kept_until_a_state_changes(
     first = status_list.signed_list(1, at=at)
     assert status_list.signed_list(1, at=at + timedelta(minutes=59)) == first
     assert made == [1]
-    awards.revoke(number_of("Ada"), reason="Not there", by=administrator, at=at)
+    changes.revoke(number_of("Ada"), reason="Not there", by=administrator, at=at)
     assert status_list.signed_list(1, at=at) != first
     assert made == [1, 1]
     status_list.signed_list(1, at=at + timedelta(hours=1))
@@ -188,14 +188,14 @@ def test_others_accept_what_was_issued_and_see_its_end(issued: Programme, admini
         return independent(jwks=keys.published_jwks(), badges=[text], lists=lists)["badges"][0]
 
     assert judged() is None
-    awards.revoke(number_of("Ada"), reason="Not there", by=administrator, at=at)
+    changes.revoke(number_of("Ada"), reason="Not there", by=administrator, at=at)
     assert "revocation" in str(judged())
 
 
 def test_an_erased_holders_badge_goes_and_can_still_be_checked(issued: Programme, at: datetime) -> None:
     row = row_of("Ada")
     given = row.credential or ""
-    awards.erase_holder(issued.people["Ada"], withdraw_certificates=False, by=SYSTEM, at=at)
+    changes.erase_holder(issued.people["Ada"], withdraw_certificates=False, by=SYSTEM, at=at)
     assert row_of("Ada").credential is None
     assert read_credential(given, keys.public_jwks()).intact
     assert not bit(row, at)
@@ -209,7 +209,7 @@ def test_a_name_is_corrected_while_the_key_is_away_and_the_certificate_follows(
     try:
         db.session.get_one(Person, issued.people["Cy"]).full_name = "Cyd"
         db.session.commit()
-        assert awards.supersede(issued.people["Cy"], by=SYSTEM, at=at) == 0
+        assert changes.supersede(issued.people["Cy"], by=SYSTEM, at=at) == 0
         with pytest.raises(keys.KeyMissing, match="Cannot read"):
             awards.issue_batch(issued.series_id, KIND, list(issued.people.values()), by=SYSTEM, at=at)
     finally:

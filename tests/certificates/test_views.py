@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from lms.catalogue.models import CertificateKind, Series, SeriesInstructor
 from lms.certificates import numbers, rules
-from lms.certificates.actions import awards
+from lms.certificates.actions import awards, changes
 from lms.certificates.models import Certificate
 from lms.certificates.queries.earner_groups import EarnerGroup, PeopleFilter
 from lms.certificates.queries.eligibility import preview
@@ -107,8 +107,8 @@ def test_each_state_says_its_own(
     with app.app_context():
         db.session.get_one(Person, made.people["Fatima Benaly"]).full_name = "Fatima Benali"
         db.session.commit()
-        awards.supersede(made.people["Fatima Benaly"], by=SYSTEM, at=at + timedelta(days=1))
-        awards.revoke(other, reason="Had not attended", by=administrator, at=at)
+        changes.supersede(made.people["Fatima Benaly"], by=SYSTEM, at=at + timedelta(days=1))
+        changes.revoke(other, reason="Had not attended", by=administrator, at=at)
     new = number_of(app, "Fatima Benali")
     page = client.get(f"/verify/{old}").text
     assert verdict(page) == "superseded"
@@ -118,7 +118,7 @@ def test_each_state_says_its_own(
     assert verdict(page) == "revoked"
     assert "Had not attended" not in page
     with app.app_context():
-        awards.withdraw(new, by=administrator, at=at)
+        changes.withdraw(new, by=administrator, at=at)
     page = client.get(f"/verify/{new}").text
     assert verdict(page) == "withdrawn"
     assert "Fatima" not in page

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries.policies import current_policy
-from lms.certificates.actions import awards
+from lms.certificates.actions import awards, changes
 from lms.certificates.actions.records import MOST_A_DAY
 from lms.certificates.models import LearningRecord
 from lms.certificates.queries import certificates
@@ -143,7 +143,7 @@ def test_its_number_says_what_has_changed_since(world: World) -> None:
     world.be_there(world.held[1], world.trainee, (0, 80))
     with world.make.app.app_context():
         administrator = Actor(person_id=world.instructor.id, roles=frozenset({Role.ADMINISTRATOR}))
-        awards.revoke(certificate, reason="By mistake", by=administrator, at=world.at)
+        changes.revoke(certificate, reason="By mistake", by=administrator, at=world.at)
         db.session.get_one(Person, world.trainee.id).full_name = "Achieng Obi"
         db.session.commit()
     page = stranger.get(f"/verify/{number}").text

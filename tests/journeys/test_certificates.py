@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from lms.catalogue.queries.policies import current_policy
 from lms.certificates import numbers
-from lms.certificates.actions import awards
+from lms.certificates.actions import awards, changes
 from lms.certificates.models import Certificate
 from lms.certificates.queries import certificates
 from lms.core.base.roles import SYSTEM
@@ -58,10 +58,10 @@ def end_all_but_one(site: Site, issued: dict[str, str]) -> None:
         person = db.session.scalars(select(Person).where(Person.full_name == "Former")).one()
         person.full_name = "Present"
         db.session.commit()
-        awards.supersede(person.id, by=SYSTEM, at=clock.now())
+        changes.supersede(person.id, by=SYSTEM, at=clock.now())
 
-    site.within(lambda: awards.revoke(issued["Revoked"], reason="Was not there", by=SYSTEM, at=clock.now()))
-    site.within(lambda: awards.withdraw(issued["Withdrawn"], by=SYSTEM, at=clock.now()))
+    site.within(lambda: changes.revoke(issued["Revoked"], reason="Was not there", by=SYSTEM, at=clock.now()))
+    site.within(lambda: changes.withdraw(issued["Withdrawn"], by=SYSTEM, at=clock.now()))
     site.within(rename)
 
 

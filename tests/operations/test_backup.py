@@ -16,7 +16,7 @@ from apiflask import APIFlask
 from sqlalchemy import NullPool, create_engine, func, select, text
 
 from lms.app import create_app
-from lms.certificates.actions.awards import revoke, withdraw
+from lms.certificates.actions.changes import revoke, withdraw
 from lms.certificates.models import Certificate, CertificateState
 from lms.certificates.verification.file_verification import VerdictState, verdict_of_file
 from lms.config import Config

@@ -28,7 +28,7 @@ from lms.catalogue.actions.states import (
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.policies import find_pause
 from lms.certificates import numbers
-from lms.certificates.actions.awards import revoke, withdraw
+from lms.certificates.actions.changes import revoke, withdraw
 from lms.certificates.models import AWARDS, Certificate
 from lms.core.base.errors import DomainError
 from lms.core.base.roles import SYSTEM

@@ -24,7 +24,7 @@ _TELLING = (Source.LIVE, Source.IMPORT)
 
 @dataclass(frozen=True)
 class Told:
-    """The record of one source: the live room (`file_name` null) or a report, how many people, the first and the last."""
+    """The record of one source: the live room (`file_name` null) or a report, its people, the first and last."""
 
     source: Source
     file_name: str | None

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import may_edit_series
 from lms.certificates import keys, numbers, rules
-from lms.certificates.actions import awards, bundles
+from lms.certificates.actions import awards, bundles, changes
 from lms.certificates.badges import status_list as status
 from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
 from lms.certificates.models import CertificateState
@@ -138,7 +138,7 @@ def withdraw(number: str) -> ResponseReturnValue:
     form = WithdrawForm()
     if not form.validate_on_submit():
         return _own(number, form, RevokeForm(formdata=None)), 422
-    awards.withdraw(number, by=current_actor(), at=clock.now())
+    changes.withdraw(number, by=current_actor(), at=clock.now())
     flash(_("Certificate withdrawn. Its verification page now shows only that it was withdrawn."), "done")
     return redirect(url_for(".own", number=number))
 
@@ -151,7 +151,7 @@ def revoke(number: str) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _own(number, WithdrawForm(formdata=None), form), 422
     try:
-        awards.revoke(number, reason=form.reason.data or "", by=current_actor(), at=clock.now())
+        changes.revoke(number, reason=form.reason.data or "", by=current_actor(), at=clock.now())
     except Invalid as error:
         form.take(error)
         return _own(number, WithdrawForm(formdata=None), form), 422
