@@ -9,11 +9,12 @@ from lms.core.text.i18n import _, _n, _p
 from lms.core.text.punctuation import gap
 from lms.core.text.translations import reader_text
 from lms.core.time import clock
-from lms.core.time.durations import nearest_whole, percent
+from lms.core.time.durations import nearest_whole
 from lms.reports.documents.dossier_data import Dossier, Upcoming
+from lms.reports.documents.dossier_head import PEOPLE, figures, lede
 from lms.reports.documents.dossier_matters import compare_peers, open_points
-from lms.reports.documents.model import Column, Figure, Mark, Picture, ReportDocument, Section, Table, Value
-from lms.reports.documents.wording import NOTHING, Opening, each, figure_column, group_table, marks, overlap_note
+from lms.reports.documents.model import Column, Mark, Picture, ReportDocument, Section, Table, Value
+from lms.reports.documents.wording import NOTHING, Opening, figure_column, group_table, marks, overlap_note
 from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import Group
 from lms.reports.shapes import counted, opening_words, period
@@ -23,8 +24,6 @@ MOST_INSTITUTIONS = 5
 MOST_SERIES = 5
 MOST_UPCOMING = 3
 MOST_LECTURES = 5
-PEOPLE = ("participants", "attendances", "contact_hours")
-HEADLINE = (*PEOPLE, "certificates")
 SINCE = ("sessions", *PEOPLE, "registrations", "certificates")
 
 
@@ -80,9 +79,9 @@ def dossier_document(dossier: Dossier, *, at: datetime, ways: Ways) -> ReportDoc
         name=f"dossier-{dossier.code}",
         over=_("Country dossier"),
         title=dossier.name,
-        lede=_lede(dossier),
+        lede=lede(dossier),
         as_at=dossier.totals.as_at,
-        figures=_figures(dossier, ways.opened),
+        figures=figures(dossier, ways.opened),
         sections=tuple(section for section in sections if section is not None),
         filters=((_("Country"), f"{dossier.name} ({dossier.code})"), (_("Period"), _("all time"))),
         footnotes=(
@@ -91,124 +90,6 @@ def dossier_document(dossier: Dossier, *, at: datetime, ways: Ways) -> ReportDoc
         ),
         lead=3,
     )
-
-
-def _lede(dossier: Dossier) -> str:
-    """The dossier in a sentence or two, to be read out at the meeting."""
-    return gap().join(sentence for sentence in (_attended_words(dossier), *_partner_words(dossier)) if sentence)
-
-
-def _attended_words(dossier: Dossier) -> str:
-    totals, opening = dossier.totals.totals, dossier.totals.opening
-    if not totals.participants:
-        if opening is not None and opening.attendances:
-            return _(
-                "%(attendances)s in %(sessions)s from before this system, entered as totals without names.",
-                attendances=counted("attendances", opening.attendances),
-                sessions=counted("sessions", opening.sessions),
-            )
-        return _("No one from %(country)s has attended a lecture yet.", country=dossier.name)
-    years = [str(group.keys[0]) for group in dossier.by["year"].groups if group.figures.participants]
-    words = {"n": number(totals.participants), "country": dossier.name, "year": years[0]}
-    if _joined_before(dossier):
-        assert dossier.partner_since is not None
-        attended = _n(
-            "%(n)s person from %(country)s has attended lectures since %(year)s, "
-            "%(part)s of them since the country became a partner on %(day)s.",
-            "%(n)s people from %(country)s have attended lectures since %(year)s, "
-            "%(part)s of them since the country became a partner on %(day)s.",
-            totals.participants,
-            part=number(dossier.since_partner or 0),
-            day=short_day(dossier.partner_since),
-            **words,
-        )
-    elif len(years) == 1:
-        attended = _n(
-            "%(n)s person from %(country)s attended lectures in %(year)s.",
-            "%(n)s people from %(country)s attended lectures in %(year)s.",
-            totals.participants,
-            **words,
-        )
-    else:
-        attended = _n(
-            "%(n)s person from %(country)s has attended lectures since %(year)s.",
-            "%(n)s people from %(country)s have attended lectures since %(year)s.",
-            totals.participants,
-            **words,
-        )
-    certificates = _n(
-        "%(n)s certificate was issued.",
-        "%(n)s certificates were issued.",
-        totals.certificates,
-        n=number(totals.certificates),
-    )
-    return f"{attended}{gap()}{certificates if totals.certificates else _('No certificates were issued.')}"
-
-
-def _joined_before(dossier: Dossier) -> bool:
-    """Whether people attended before the country became a partner, and since."""
-    return 0 < (dossier.since_partner or 0) < dossier.totals.totals.participants
-
-
-def _partner_words(dossier: Dossier) -> list[str]:
-    if dossier.partner_since is None:
-        return [_("Not a partner country.")]
-    if dossier.partner_until is not None:
-        return [
-            _(
-                "Partner from %(first)s to %(last)s.",
-                first=short_day(dossier.partner_since),
-                last=short_day(dossier.partner_until),
-            )
-        ]
-    return [] if _joined_before(dossier) else [_("Partner since %(day)s.", day=short_day(dossier.partner_since))]
-
-
-def _figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
-    totals = dossier.totals.totals
-    programme = next((peer for peer in dossier.peers if peer.name is None), None)
-    part = percent(totals.participants, programme.figures.participants) if programme else None
-    hours = each(totals.contact_hours, totals.participants)
-    notes = {
-        "participants": _participants_note(dossier, part),
-        "attendances": _attendances_note(dossier),
-        "contact_hours": _("%(n)s per participant", n=number(hours)) if hours else None,
-        "certificates": _rate(totals.certificates, totals.participants),
-    }
-    return tuple(
-        Figure(
-            name=name,
-            label=figure_column(name).name,
-            value=getattr(totals, name),
-            note=notes.get(name),
-            url=opened(name) if getattr(totals, name) else None,
-            definition=name,
-            in_headline=name in HEADLINE,
-        )
-        for name in (*HEADLINE, "registrations", "sessions")
-    )
-
-
-def _participants_note(dossier: Dossier, share: float | None) -> str | None:
-    opening = dossier.totals.opening
-    if not dossier.totals.totals.participants and opening is not None and opening.attendances:
-        return _("not known from totals")
-    return _("%(share)s %% of the programme", share=number(share)) if share else None
-
-
-def _attendances_note(dossier: Dossier) -> str | None:
-    sessions = counted("sessions", dossier.totals.totals.sessions)
-    by_source = {group.keys[0]: group.figures.attendances for group in dossier.by["source"].groups}
-    in_groups = by_source.get("group", 0)
-    if in_groups:
-        return _("in %(sessions)s; %(n)s in groups", sessions=sessions, n=number(in_groups))
-    return _("in %(sessions)s", sessions=sessions) if dossier.totals.totals.attendances else None
-
-
-def _rate(certificates: int, participants: int) -> str | None:
-    if not participants:
-        return None
-    return _("%(n)s per 100 participants", n=number(percent(certificates, participants) or 0))
 
 
 def _since(dossier: Dossier, ways: Ways) -> Section | None:

@@ -1,6 +1,6 @@
 """A lecture's report as a report document."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -17,7 +17,7 @@ from lms.core.time.zones import main_zone
 from lms.reports.documents.model import Column, Figure, Mark, Picture, ReportDocument, Section, Table
 from lms.reports.documents.wording import figure_column
 from lms.reports.queries.labels import label
-from lms.reports.queries.lecture import LectureReport
+from lms.reports.queries.lecture import FromCountry, LectureReport
 from lms.web.pages.locale import reader_locale
 from lms.web.pages.time import needed_minutes, number, organiser_zone, short_day, time_of_day, zone_city
 
@@ -298,7 +298,6 @@ def _countries(report: LectureReport, dossier_url: Callable[[str], str | None], 
     """The countries with the most attendances, or all of them with their sum."""
     rows = report.countries[:TOP_COUNTRIES] if is_top else report.countries
     names = [row.name or _("Not stated") for row in rows]
-    urls = {n: url for n, row in enumerate(rows) if row.code and (url := dossier_url(row.code))}
     return Section(
         anchor="top-countries" if is_top else "countries",
         title=_("Countries") if is_top or len(rows) <= TOP_COUNTRIES else _("All countries"),
@@ -310,40 +309,37 @@ def _countries(report: LectureReport, dossier_url: Callable[[str], str | None], 
             tuple(Mark(name, row.attended) for name, row in zip(names, rows, strict=True)),
             _("Attendances by country, as in the table."),
         ),
-        table=Table(
-            (
-                Column(_("Country or area"), "text"),
-                Column(_("Local time"), "moment"),
-                Column(_("Attended"), definition="attendances"),
-                Column(_("Joined")),
-                Column(_("Registered")),
-                Column(_("Share attended"), "percent"),
-            ),
-            tuple(
-                (
-                    name,
-                    _local_words(report, row.code),
-                    row.attended,
-                    row.came,
-                    row.registered,
-                    percent(row.attended, row.registered),
-                )
-                for name, row in zip(names, rows, strict=True)
-            ),
-            foot=None
-            if is_top
-            else (
-                _p("totals", "All"),
-                None,
-                report.attended,
-                report.came,
-                report.registered,
-                percent(report.attended, report.registered),
-            ),
-            urls=urls,
-        ),
+        table=_table_of_countries(report, rows, dossier_url, has_foot=not is_top),
         empty=_("There is nobody on the roster."),
         more=(_("All countries"), "#countries") if is_top else None,
+    )
+
+
+def _table_of_countries(
+    report: LectureReport,
+    rows: Sequence[FromCountry],
+    dossier_url: Callable[[str], str | None],
+    *,
+    has_foot: bool,
+) -> Table:
+    columns = (
+        Column(_("Country or area"), "text"),
+        Column(_("Local time"), "moment"),
+        Column(_("Attended"), definition="attendances"),
+        Column(_("Joined")),
+        Column(_("Registered")),
+        Column(_("Share attended"), "percent"),
+    )
+    lines: list[tuple[str, str | None, int, int, int]] = [
+        (row.name or _("Not stated"), _local_words(report, row.code), row.attended, row.came, row.registered)
+        for row in rows
+    ]
+    whole = (_p("totals", "All"), None, report.attended, report.came, report.registered)
+    return Table(
+        columns,
+        tuple((*line, percent(line[2], line[4])) for line in lines),
+        foot=(*whole, percent(report.attended, report.registered)) if has_foot else None,
+        urls={n: url for n, row in enumerate(rows) if row.code and (url := dossier_url(row.code))},
     )
 
 

@@ -1,5 +1,6 @@
 """Signatures of viewing groups: while one is in effect, the presence of everyone on the list is evidence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -95,21 +96,7 @@ def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: dateti
     db.session.flush()
     _settle(resolved)
     ids = sorted(resolved.people)
-    insert_presence(
-        [
-            {
-                "lecture_id": lecture.id,
-                "person_id": person_id,
-                "source": Source.GROUP,
-                "joined_ms": joined,
-                "left_ms": left,
-                "evidence": evidence_of(f"group:{signature.id}:{person_id}", joined, left, "group"),
-                "signature_id": signature.id,
-            }
-            for person_id in ids
-            for joined, left in intervals
-        ]
-    )
+    _add_presence(signature, lecture.id, ids, intervals)
     detail = {"people": len(ids), "signature": signature.id}
     audit.record("group.sign", by=by, at=at, detail=detail, lecture=lecture.id, group=group.id, person=ids)
     # The policy of the series enrols them, not the focal point, who cannot enrol everywhere
@@ -117,6 +104,27 @@ def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: dateti
     credit_lecture(lecture.id, by=by, at=at, only=ids, eligible=eligible)
     doubt = group_rules.size_warning(len(ids), group.expected)
     return Signed(len(ids), promise, [*([doubt] if doubt else []), *notes])
+
+
+def _add_presence(
+    signature: GroupSignature, lecture_id: int, person_ids: Sequence[int], intervals: Sequence[rules.Interval]
+) -> None:
+    """Adds the presence that a signature declares of these people."""
+    insert_presence(
+        [
+            {
+                "lecture_id": lecture_id,
+                "person_id": person_id,
+                "source": Source.GROUP,
+                "joined_ms": joined,
+                "left_ms": left,
+                "evidence": evidence_of(f"group:{signature.id}:{person_id}", joined, left, "group"),
+                "signature_id": signature.id,
+            }
+            for person_id in person_ids
+            for joined, left in intervals
+        ]
+    )
 
 
 def _seen(view: GroupView, basis: Basis, *, by: Actor, at: datetime) -> tuple[list[rules.Interval], int | None]:
