@@ -1,6 +1,8 @@
 """A person's own attendance, and outcomes in bulk for certificates."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, bindparam, exists, func, select, union_all
@@ -149,10 +151,19 @@ def _row_ids(person_id: int) -> list[int]:
 def export_of_person(person_id: int) -> dict[str, Any]:
     """All that is stored here on a person, for the person's own export."""
     rows = _row_ids(person_id)
+    return {**_exported_evidence(person_id, rows), **_exported_room(rows), **_exported_decisions(rows)}
 
-    def moment(ms: int) -> str:
-        return clock.from_ms(ms).isoformat()
 
+def _exported_moment(ms: int) -> str:
+    return clock.from_ms(ms).isoformat()
+
+
+def _exported_time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
+
+
+def _exported_evidence(person_id: int, rows: Collection[int]) -> dict[str, Any]:
+    """Presence, and attendees of reports."""
     shown = (
         Presence.lecture_id, Presence.source, Presence.joined_ms, Presence.left_ms, Presence.stated_ms, Presence.offline
     )  # fmt: skip
@@ -161,27 +172,13 @@ def export_of_person(person_id: int) -> dict[str, Any]:
     attendees = db.session.scalars(
         select(UnmatchedAttendee).where(UnmatchedAttendee.person_id.in_(rows)).order_by(UnmatchedAttendee.id)
     )
-    joins = db.session.execute(
-        select(Join.id, Join.lecture_id, Join.joined_ms).where(Join.person_id.in_(rows)).order_by(Join.joined_ms)
-    ).all()
-    beats = db.session.execute(
-        select(Beat.join_id, Beat.received_ms, Beat.offline)
-        .where(Beat.join_id.in_([join.id for join in joins]))
-        .order_by(Beat.received_ms)
-    )
-    viewings = db.session.scalars(
-        select(ReplayViewing).where(ReplayViewing.person_id.in_(rows)).order_by(ReplayViewing.lecture_id)
-    )
-    corrections = db.session.scalars(select(Correction).where(Correction.person_id.in_(rows)).order_by(Correction.id))
-    appeals = db.session.scalars(select(Appeal).where(Appeal.person_id.in_(rows)).order_by(Appeal.id))
-    credits = db.session.scalars(select(Credit).where(Credit.person_id.in_(rows)).order_by(Credit.lecture_id))
     return {
         "presence": [
             {
                 "lecture": lecture,
                 "source": source.value,
-                "joined_at": moment(joined),
-                "left_at": moment(left),
+                "joined_at": _exported_moment(joined),
+                "left_at": _exported_moment(left),
                 "stated_ms": stated,
                 "offline": offline,
             }
@@ -193,10 +190,28 @@ def export_of_person(person_id: int) -> dict[str, Any]:
                 "name": one.name,
                 "email": one.email,
                 "how": one.how.value if one.how else None,
-                "decided_at": one.decided_at.isoformat() if one.decided_at else None,
+                "decided_at": _exported_time(one.decided_at),
             }
             for one in attendees
         ],
+    }
+
+
+def _exported_room(rows: Collection[int]) -> dict[str, Any]:
+    """Joins and heartbeats of the lecture room, and replays that were watched."""
+    joins = db.session.execute(
+        select(Join.id, Join.lecture_id, Join.joined_ms).where(Join.person_id.in_(rows)).order_by(Join.joined_ms)
+    ).all()
+    beats = db.session.execute(
+        select(Beat.join_id, Beat.received_ms, Beat.offline)
+        .where(Beat.join_id.in_([join.id for join in joins]))
+        .order_by(Beat.received_ms)
+    )
+    viewings = db.session.scalars(
+        select(ReplayViewing).where(ReplayViewing.person_id.in_(rows)).order_by(ReplayViewing.lecture_id)
+    )
+    moment = _exported_moment
+    return {
         "joins": [{"id": one.id, "lecture": one.lecture_id, "joined_at": moment(one.joined_ms)} for one in joins],
         "beats": [
             {"join": join, "received_at": moment(received), "offline": offline} for join, received, offline in beats
@@ -209,13 +224,22 @@ def export_of_person(person_id: int) -> dict[str, Any]:
             }
             for one in viewings
         ],
+    }
+
+
+def _exported_decisions(rows: Collection[int]) -> dict[str, Any]:
+    """Corrections, appeals and credits."""
+    corrections = db.session.scalars(select(Correction).where(Correction.person_id.in_(rows)).order_by(Correction.id))
+    appeals = db.session.scalars(select(Appeal).where(Appeal.person_id.in_(rows)).order_by(Appeal.id))
+    credits = db.session.scalars(select(Credit).where(Credit.person_id.in_(rows)).order_by(Credit.lecture_id))
+    return {
         "corrections": [
             {
                 "lecture": one.lecture_id,
                 "outcome": one.outcome.value,
                 "reason": one.reason,
                 "made_at": one.made_at.isoformat(),
-                "withdrawn_at": one.withdrawn_at.isoformat() if one.withdrawn_at else None,
+                "withdrawn_at": _exported_time(one.withdrawn_at),
             }
             for one in corrections
         ],
@@ -223,12 +247,12 @@ def export_of_person(person_id: int) -> dict[str, Any]:
             {
                 "lecture": one.lecture_id,
                 "filed_at": one.filed_at.isoformat(),
-                "from": one.said_from.isoformat() if one.said_from else None,
-                "to": one.said_to.isoformat() if one.said_to else None,
+                "from": _exported_time(one.said_from),
+                "to": _exported_time(one.said_to),
                 "joined_as": one.joined_as,
                 "text": one.text,
                 "state": one.state.value,
-                "ended_at": one.ended_at.isoformat() if one.ended_at else None,
+                "ended_at": _exported_time(one.ended_at),
                 "answer": one.answer,
             }
             for one in appeals
