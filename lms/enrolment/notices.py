@@ -15,7 +15,7 @@ from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.series import position_of
 from lms.mail.outbox import post_mails
 from lms.people.mail_rows import mail_to
-from lms.people.queries.persons import canonical, contact_of, with_password
+from lms.people.queries.persons import contact_of, with_password
 
 _TEMPLATES = {
     EnrolmentStatus.APPLIED: "enrolment_applied",
@@ -31,9 +31,14 @@ INVITES_AHEAD = timedelta(days=14)
 """This long before a lecture the enrolled are invited to it: each invitation is a separate e-mail (ADR 48)."""
 
 
-def tell_state(enrolment: Enrolment, series: Series, *, by: Actor, at: datetime, reason: str = "") -> None:
-    """E-mails a person their current status, who else changed it and why, and whether they are asked to accept."""
-    is_other = by.person_id is not None and by.person_id != canonical(enrolment.person_id)
+def tell_state(
+    enrolment: Enrolment, series: Series, *, person_id: int, by: Actor, at: datetime, reason: str = ""
+) -> None:
+    """E-mails a person their current status, who else changed it and why, and whether they are asked to accept.
+
+    `person_id`: whose the enrolment is, after merges.
+    """
+    is_other = by.person_id is not None and by.person_id != person_id
     more = {
         "position": position_of(enrolment),
         "accept": enrolment.profile_shared_at is None,

@@ -145,7 +145,7 @@ def set_quotas(
     )
     detail = {"quotas": {change.row.code: change.row.seats for change in changed}}
     audit.record("seats.set_quotas", by=by, at=at, detail=detail, series=series.id)
-    seats.promote(series.id, by=by, at=at)
+    seats.promote_in(series, by=by, at=at)
     return preview
 
 

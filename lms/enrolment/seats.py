@@ -1,7 +1,7 @@
 """Seats of a series: drawn, reserved for countries, returned and passed on, each with an entry in the ledger.
 
-Everything here first locks the series, so that nobody counts its seats at the same time, and works inside the caller's
-action.
+Everything here works inside the caller's action on a series that `lock` has returned in it, so that nobody counts its
+seats at the same time.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,7 +56,7 @@ def lock(series_id: int, *, at: datetime) -> Series:
 
 
 def take_seat(
-    series_id: int,
+    series: Series,
     *,
     country_id: int | None,
     person_id: int | None,
@@ -66,17 +66,18 @@ def take_seat(
     only_quota: bool = False,
     by_hand: bool = False,
 ) -> SeatKind | None:
-    """Draws one seat, of the country's quota while it has one, else of those for everybody; None where none is left.
+    """Draws one seat of the locked series: of the country's quota while it has one, else of those for everybody; None
+    where none is left.
 
     `only_quota`: of the country's quota or not at all. `by_hand`: a seat for everybody is given by staff. Why
     `nominated`: the seat is held until the nominee answers.
     """
     claims = [Claim(person_id, country_id)]
-    return take_seats(series_id, claims, why=why, by=by, at=at, only_quota=only_quota, by_hand=by_hand)[0]
+    return take_seats(series, claims, why=why, by=by, at=at, only_quota=only_quota, by_hand=by_hand)[0]
 
 
 def take_seats(
-    series_id: int,
+    series: Series,
     claims: Sequence[Claim],
     *,
     why: SeatReason,
@@ -88,7 +89,6 @@ def take_seats(
     """As `take_seat`, for many in their order; says of each which seat it is."""
     if not claims:
         return []
-    series = lock(series_id, at=at)
     otherwise = None if only_quota else SeatKind.BY_HAND if by_hand else SeatKind.OPEN
     return _draw(series, claims, otherwise=otherwise, why=why, by=by, at=at)
 
@@ -138,14 +138,14 @@ def _draw(
     return drawn
 
 
-def hand_over(series_id: int, held: HeldSeat, *, person_id: int, by: Actor, at: datetime) -> None:
-    """Makes the seat that was held for a nominee the seat of a person who accepted."""
-    _change(lock(series_id, at=at), held=-1)
-    _enter(series_id, [_entry(0, held.kind, SeatReason.ACCEPTED, held.country_id, person_id)], by=by, at=at)
+def hand_over(series: Series, held: HeldSeat, *, person_id: int, by: Actor, at: datetime) -> None:
+    """Makes the seat of the locked series that was held for a nominee the seat of a person who accepted."""
+    _change(series, held=-1)
+    _enter(series.id, [_entry(0, held.kind, SeatReason.ACCEPTED, held.country_id, person_id)], by=by, at=at)
 
 
 def give_back(
-    series_id: int,
+    series: Series,
     *,
     kind: SeatKind,
     country_id: int | None,
@@ -156,27 +156,32 @@ def give_back(
     held: bool = False,
     nominee: str | None = None,
 ) -> None:
-    """Gives one seat back and passes it on: within a quota that is still kept to the first of that country who waits,
-    else to the first of all. `held`: it was held for a nominee; `nominee`: by this nomination."""
-    series = lock(series_id, at=at)
+    """Gives one seat of the locked series back and passes it on: within a quota that is still kept to the first of that
+    country who waits, else to the first of all. `held`: it was held for a nominee; `nominee`: by this nomination."""
     reserved = 0
     if kind is SeatKind.QUOTA and country_id is not None:
-        release_due(series_id, at=at)
-        _use(series_id, country_id, -1)
-        quota = find_quota(series_id, country_id)
+        release_due(series.id, at=at)
+        _use(series.id, country_id, -1)
+        quota = find_quota(series.id, country_id)
         reserved = 1 if quota is not None and quota.is_kept(at) else 0
     _change(series, taken=-1, held=-1 if held else 0, reserved=reserved)
-    _enter(series_id, [_entry(-1, kind, why, country_id, person_id, nominee=nominee)], by=by, at=at)
-    promote(series_id, by=by, at=at)
+    _enter(series.id, [_entry(-1, kind, why, country_id, person_id, nominee=nominee)], by=by, at=at)
+    promote_in(series, by=by, at=at)
 
 
 @action
 def promote(series_id: int, *, by: Actor, at: datetime) -> list[Enrolment]:
-    """Gives free seats to waiting people; returns who won one. They are notified, unless the series is over.
+    """Locks a series and does as `promote_in`."""
+    return promote_in(lock(series_id, at=at), by=by, at=at)
+
+
+def promote_in(series: Series, *, by: Actor, at: datetime) -> list[Enrolment]:
+    """Gives free seats of the locked series to waiting people; returns who won one. They are notified, unless the
+    series is over.
 
     Reserved seats go to people of their country, all others to everyone, in the order of the waiting list.
     """
-    return _promote(lock(series_id, at=at), rule=ReleaseRule.FIRST_COME, kind=SeatKind.OPEN, by=by, at=at)
+    return _promote(series, rule=ReleaseRule.FIRST_COME, kind=SeatKind.OPEN, by=by, at=at)
 
 
 def _promote(series: Series, *, rule: ReleaseRule, kind: SeatKind, by: Actor, at: datetime) -> list[Enrolment]:

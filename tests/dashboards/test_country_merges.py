@@ -237,7 +237,13 @@ def test_a_seat_held_for_a_nominee_goes_and_comes_back_with_the_nomination(twice
     def hold() -> None:
         why = SeatReason.NOMINATED
         kind = seats.take_seat(
-            series.id, country_id=stored.countries["QX"], person_id=None, why=why, by=SYSTEM, at=at, only_quota=True
+            seats.lock(series.id, at=at),
+            country_id=stored.countries["QX"],
+            person_id=None,
+            why=why,
+            by=SYSTEM,
+            at=at,
+            only_quota=True,
         )
         db.session.get_one(Nomination, number).seat_kind = kind
 

@@ -30,7 +30,7 @@ from lms.enrolment.models import (
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.queries.seats import Seats, seat_differences
 from lms.enrolment.queries.series import place_of
-from lms.enrolment.seats import HeldSeat, give_back, promote, take_seat
+from lms.enrolment.seats import HeldSeat, give_back, lock, promote, take_seat
 from lms.people.queries.countries import country_codes_of, get_country
 from tests.enrolment.conftest import Cast, Sent
 
@@ -73,14 +73,20 @@ def agrees(held: Seats | None = None) -> None:
 def nominate(series: Series, country: str, at: datetime) -> SeatKind | None:
     country_id = get_country(country).id
     return take_seat(
-        series.id, country_id=country_id, person_id=None, why=SeatReason.NOMINATED, by=SYSTEM, at=at, only_quota=True
+        lock(series.id, at=at),
+        country_id=country_id,
+        person_id=None,
+        why=SeatReason.NOMINATED,
+        by=SYSTEM,
+        at=at,
+        only_quota=True,
     )
 
 
 @action
 def refuse(series: Series, country: str, at: datetime) -> None:
     give_back(
-        series.id,
+        lock(series.id, at=at),
         kind=SeatKind.QUOTA,
         country_id=get_country(country).id,
         person_id=None,

@@ -16,7 +16,7 @@ from lms.catalogue.visibility import shown_lecture as _shown_lecture
 from lms.catalogue.visibility import visible as _visible
 from lms.core.base.errors import NotFound
 from lms.core.base.roles import Actor
-from lms.core.database.session import db, read, read_column
+from lms.core.database.session import db, read, read_column, read_value
 from lms.core.text.typed_text import stated
 
 
@@ -46,6 +46,21 @@ def get_series(slug: str, *, by: Actor) -> Series:
 def get_series_by_id(series_id: int, *, by: Actor) -> Series:
     """As `get_series`, by the inner id."""
     return _seen(_one_series(Series.id == series_id), by)
+
+
+def get_series_id(slug: str, *, by: Actor) -> int:
+    """As `get_series`, the inner id alone: for what goes to an action, which reads the series itself."""
+    series_id: int | None = (
+        read_value(select(Series.id).where(Series.slug == slug, _visible(by))) if is_slug(slug) else None
+    )
+    if series_id is None:
+        raise NotFound
+    return series_id
+
+
+def complete_if_seen(series: Series, *, by: Actor) -> Series:
+    """A series that was read already, with what belongs to it. NotFound where it is not theirs to see."""
+    return _seen(complete_series([series])[0], by)
 
 
 def _seen(series: Series | None, by: Actor) -> Series:

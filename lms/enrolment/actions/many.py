@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from lms.catalogue.models import Series
 from lms.core.base.errors import Forbidden
 from lms.core.base.import_answers import ImportAnswer
 from lms.core.base.roles import Actor
@@ -78,7 +79,7 @@ def enrol_many(
     returning = EnrolmentStatus.WITHDRAWN if is_walk_in else EnrolmentStatus.APPLIED
     entering = [pid for pid in distinct_ids if pid not in standing or standing[pid][1] is returning]
     rows = {pid: db.session.get_one(Enrolment, standing[pid][0]) for pid in entering if pid in standing}
-    places = _take_places(series_id, entering, rows, is_walk_in=is_walk_in, by=by, at=at)
+    places = _take_places(series, entering, rows, is_walk_in=is_walk_in, by=by, at=at)
     people = [place.person_id for place in places]
     shared = set(people) if by.is_administrator else known_to(people, by)
     _write_places(series_id, places, source=source, shared=shared, at=at)
@@ -108,12 +109,12 @@ class _Place(NamedTuple):
 
 
 def _take_places(
-    series_id: int, person_ids: list[int], rows: Mapping[int, Enrolment], *, is_walk_in: bool, by: Actor, at: datetime
+    series: Series, person_ids: list[int], rows: Mapping[int, Enrolment], *, is_walk_in: bool, by: Actor, at: datetime
 ) -> list[_Place]:
     """Takes seats in this order; people without one wait, except for walk-ins."""
     countries = countries_of(person_ids, day_of(at))
     claims = [seats.Claim(rows[pid].person_id if pid in rows else pid, countries[pid]) for pid in person_ids]
-    kinds = seats.take_seats(series_id, claims, why=SeatReason.ENROLLED, by=by, at=at, by_hand=not is_walk_in)
+    kinds = seats.take_seats(series, claims, why=SeatReason.ENROLLED, by=by, at=at, by_hand=not is_walk_in)
     places = [_Place(pid, rows.get(pid), kind, countries[pid]) for pid, kind in zip(person_ids, kinds, strict=True)]
     return [place for place in places if place.kind or not is_walk_in]
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, select, update
 
+from lms.catalogue.models import Series
 from lms.core.base.events import CountriesMerged, CountryMergeUndone
 from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database.bulk import among
@@ -150,11 +151,11 @@ def restore_superseded(person_ids: Sequence[int], *, by: Actor, at: datetime) ->
         .order_by(Enrolment.series_id, Enrolment.queued_at)
     )
     for aside, row in db.session.execute(query).all():
-        lock(row.series_id, SYSTEM, at)
+        series = lock(row.series_id, SYSTEM, at)
         db.session.delete(aside)
         row.status = aside.status
         if aside.status is EnrolmentStatus.ENROLLED:
-            _restore_seat(row, by=by, at=at)
+            _restore_seat(row, series, by=by, at=at)
         if row.status in rules.ACTIVE:
             row.withdrawn_at = None
         db.session.flush()
@@ -162,13 +163,11 @@ def restore_superseded(person_ids: Sequence[int], *, by: Actor, at: datetime) ->
         supersede_duplicates(person_id, by=by, at=at)
 
 
-def _restore_seat(row: Enrolment, *, by: Actor, at: datetime) -> None:
+def _restore_seat(row: Enrolment, series: Series, *, by: Actor, at: datetime) -> None:
     """A seat for a row that speaks again, and the old position in the line where none is left."""
     country_id = country_id_of(canonical(row.person_id), day_of(at))
     person_id = row.person_id
-    kind = seats.take_seat(
-        row.series_id, country_id=country_id, person_id=person_id, why=SeatReason.RESTORED, by=by, at=at
-    )
+    kind = seats.take_seat(series, country_id=country_id, person_id=person_id, why=SeatReason.RESTORED, by=by, at=at)
     if kind is None:
         keep_span(row)
         row.status, row.enrolled_at = EnrolmentStatus.WAITLISTED, None

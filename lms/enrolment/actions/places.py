@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from lms.catalogue.models import Series
-from lms.catalogue.queries.series import get_series_by_id
+from lms.catalogue.queries.series import complete_if_seen
 from lms.core.base.errors import Forbidden, Refused
 from lms.core.base.events import RequirementAsked, publish
 from lms.core.base.roles import SYSTEM, Actor
@@ -36,8 +36,7 @@ from lms.people.queries.persons import canonical
 
 def lock(series_id: int, by: Actor, at: datetime) -> Series:
     """The series as `seats.lock` gives it, where the actor may see it."""
-    seats.lock(series_id, at=at)
-    return get_series_by_id(series_id, by=by)
+    return complete_if_seen(seats.lock(series_id, at=at), by=by)
 
 
 @action
@@ -71,24 +70,32 @@ def enrol(
     if row is not None and shares:
         share_profile(row, at=at)
     if row is not None and _stays(row, by_oneself=by_oneself, has_seat=seat is not None):
-        _give_back_second(row, seat, by=by, at=at)
+        _give_back_second(row, series, seat, by=by, at=at)
         return row
     if not nominated:
         _check_may_enter(series, row, country_id, by_oneself=by_oneself, by=by)
     if row is None:
-        row = _insert(series_id, person_id, country_id, source, at)
-        if shares:
-            share_profile(row, at=at)
+        row = _insert(series_id, person_id, country_id, source, at, shared_at=at if shares else None)
     elif row.status not in rules.ACTIVE:
         come_back(row, required_now(series_id, at), at)
     if rules.wants_decision(series, source):
         row.status = EnrolmentStatus.APPLIED
     else:
-        _seat(row, country_id, seat, by=by, at=at)
+        _seat(row, series, country_id, seat, by=by, at=at)
     audit.record("enrolment.enrol", by=by, at=at, series=series_id, person=person_id)
     db.session.flush()
-    notices.tell_state(row, series, by=by, at=at)
+    notices.tell_state(row, series, person_id=person_id, by=by, at=at)
     return row
+
+
+@action
+def enrol_oneself(series_id: int, *, by: Actor, at: datetime) -> tuple[EnrolmentStatus, bool]:
+    """As `enrol`, of the actor; returns their status, and whether they accepted a place that somebody else gave them.
+
+    Raises as `enrol`.
+    """
+    row = enrol(series_id, by.person_id or 0, by=by, at=at)
+    return row.status, row.profile_shared_at == at and row.queued_at < at
 
 
 def _stays(row: Enrolment, *, by_oneself: bool, has_seat: bool) -> bool:
@@ -123,7 +130,15 @@ def share_own_profile(series_id: int, *, by: Actor, at: datetime) -> None:
         share_profile(row, at=at)
 
 
-def _insert(series_id: int, person_id: int, country_id: int | None, source: EnrolmentSource, at: datetime) -> Enrolment:
+def _insert(
+    series_id: int,
+    person_id: int,
+    country_id: int | None,
+    source: EnrolmentSource,
+    at: datetime,
+    *,
+    shared_at: datetime | None,
+) -> Enrolment:
     """A row without a place yet. One for each (series, person), also with concurrent requests."""
     values: dict[str, object] = {
         "public_id": new_public_id(),
@@ -134,7 +149,7 @@ def _insert(series_id: int, person_id: int, country_id: int | None, source: Enro
         "registered_at": at,
         "registered_country_id": country_id,
         "queued_at": at,
-        "profile_shared_at": None,
+        "profile_shared_at": shared_at,
         **required_now(series_id, at),
     }
     insert_rows([values])
@@ -173,11 +188,13 @@ def keep_span(row: Enrolment) -> None:
         db.session.add(EnrolmentSpan(enrolment_id=row.id, since=row.enrolled_at, until=row.withdrawn_at))
 
 
-def _seat(row: Enrolment, country_id: int | None, held: HeldSeat | None, *, by: Actor, at: datetime) -> None:
+def _seat(
+    row: Enrolment, series: Series, country_id: int | None, held: HeldSeat | None, *, by: Actor, at: datetime
+) -> None:
     """A place by the seat that is held, or while there is one, else the waiting list."""
     if held is None:
         kind = seats.take_seat(
-            row.series_id,
+            series,
             country_id=country_id,
             person_id=row.person_id,
             why=SeatReason.ENROLLED,
@@ -187,7 +204,7 @@ def _seat(row: Enrolment, country_id: int | None, held: HeldSeat | None, *, by: 
         )
     else:
         kind, country_id = held
-        seats.hand_over(row.series_id, held, person_id=row.person_id, by=by, at=at)
+        seats.hand_over(series, held, person_id=row.person_id, by=by, at=at)
     if kind is None:
         row.status = EnrolmentStatus.WAITLISTED
     else:
@@ -195,11 +212,11 @@ def _seat(row: Enrolment, country_id: int | None, held: HeldSeat | None, *, by: 
         seats.publish_places(row.series_id, [row.person_id], by=by, at=at)
 
 
-def _give_back_second(row: Enrolment, held: HeldSeat | None, *, by: Actor, at: datetime) -> None:
+def _give_back_second(row: Enrolment, series: Series, held: HeldSeat | None, *, by: Actor, at: datetime) -> None:
     """Passes on the seat that is held for somebody who has one already."""
     if held is not None:
         seats.give_back(
-            row.series_id,
+            series,
             kind=held.kind,
             country_id=held.country_id,
             person_id=row.person_id,
@@ -227,7 +244,7 @@ def withdraw(series_id: int, person_id: int, *, by: Actor, at: datetime) -> Enro
         rules.check_can_withdraw(row.status, is_over=is_over(series_id))
         leave(row, series, by=by, at=at)
         audit.record("enrolment.withdraw", by=by, at=at, series=series_id, person=person_id)
-        notices.tell_state(row, series, by=by, at=at)
+        notices.tell_state(row, series, person_id=person_id, by=by, at=at)
     return row
 
 
@@ -239,7 +256,7 @@ def leave(row: Enrolment, series: Series, *, by: Actor, at: datetime, why: SeatR
     row.calendar_changes += 1
     db.session.flush()
     if held:
-        seats.give_back(series.id, kind=kind, country_id=country_id, person_id=row.person_id, why=why, by=by, at=at)
+        seats.give_back(series, kind=kind, country_id=country_id, person_id=row.person_id, why=why, by=by, at=at)
 
 
 @action
@@ -275,5 +292,5 @@ def set_status(public_id: str, status: EnrolmentStatus, *, by: Actor, at: dateti
     row.status = status
     audit.record("enrolment.reject", by=by, at=at, series=row.series_id, person=person_id)
     db.session.flush()
-    notices.tell_state(row, series, by=by, at=at, reason=reason)
+    notices.tell_state(row, series, person_id=person_id, by=by, at=at, reason=reason)
     return row

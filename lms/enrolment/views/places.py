@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Series
 from lms.catalogue.queries.lectures import list_lectures
-from lms.catalogue.queries.series import get_series
+from lms.catalogue.queries.series import get_series, get_series_id
 from lms.catalogue.rules import OPEN_STATES, may_edit_series
 from lms.core.base.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.base.lists import ListRequest
@@ -34,7 +34,6 @@ from lms.enrolment.queries.series import (
     get_seat,
     is_over,
     list_seat_page,
-    place_of,
 )
 from lms.enrolment.rules import ACTIVE, check_can_withdraw
 from lms.enrolment.views.blueprint import bp
@@ -78,11 +77,8 @@ def _list_page(slug: str) -> ResponseReturnValue:
 def enrol(slug: str) -> ResponseReturnValue:
     """Enrols the reader, or adds them to the waiting list."""
     by, at = current_actor(), clock.now()
-    series = get_series(slug, by=by)
-    before = place_of(series, by=by, at=at)
-    accepts = before.is_active and before.enrolment is not None and before.enrolment.profile_shared_at is None
     try:
-        row = places.enrol(series.id, by.person_id or 0, by=by, at=at)
+        status, accepts = places.enrol_oneself(get_series_id(slug, by=by), by=by, at=at)
     except Refused as error:
         flash(error.message, "wrong")
     else:
@@ -93,7 +89,7 @@ def enrol(slug: str) -> ResponseReturnValue:
             ),
             EnrolmentStatus.APPLIED: _("We have received your application. We will e-mail you when it is decided."),
         }
-        flash(_("Accepted. The lecturers can now see your profile.") if accepts else messages[row.status], "done")
+        flash(_("Accepted. The lecturers can now see your profile.") if accepts else messages[status], "done")
     return _series_page(slug)
 
 

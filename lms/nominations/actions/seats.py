@@ -21,7 +21,8 @@ def hold_seats(series_id: int, drafts: Sequence[Nomination], *, by: Actor, at: d
             going += of_country
             continue
         claims = [seats.Claim(one.person_id, country_id, nominee=one.public_id) for one in of_country]
-        kinds = seats.take_seats(series_id, claims, why=SeatReason.NOMINATED, by=by, at=at, only_quota=True)
+        series = seats.lock(series_id, at=at)
+        kinds = seats.take_seats(series, claims, why=SeatReason.NOMINATED, by=by, at=at, only_quota=True)
         for nomination, kind in zip(of_country, kinds, strict=True):
             nomination.seat_kind = kind
         going += [one for one in of_country if one.seat_kind is not None]
@@ -39,7 +40,7 @@ def free_seat(nomination: Nomination, *, why: SeatReason, by: Actor, at: datetim
     held = let_go(nomination)
     if held is not None:
         seats.give_back(
-            nomination.series_id,
+            seats.lock(nomination.series_id, at=at),
             kind=held.kind,
             country_id=held.country_id,
             person_id=nomination.person_id,
