@@ -225,15 +225,17 @@ def grouped_countries(names: Mapping[str, str], day: date, locale: str) -> list[
 
     Groups and countries are by name in the language; countries without a continent come last.
     """
-    partners = set(partner_codes(day))
-    parents: dict[str, str | None] = dict(read(select(Region.code, Region.parent_code)))
-    continents = {code: name for code, name in region_names(locale).items() if parents.get(code) == _WORLD}
+    rows = read(select(Region.code, Region.name, Region.parent_code))
+    parents: dict[str, str | None] = {code: parent for code, _name, parent in rows}
+    region_names = named_regions(tuple((code, name) for code, name, _parent in rows), locale)
+    continents = {code: name for code, name in region_names.items() if parents[code] == _WORLD}
     by_group: dict[str | None, list[tuple[str, str]]] = {}
-    for code, region in read(select(Country.code, Country.region_code).order_by(Country.id)):
+    is_partner = Country.id.in_(_partners_on(day)).label("is_partner")
+    for code, region, belongs in read(select(Country.code, Country.region_code, is_partner).order_by(Country.id)):
         if code in names:
             while region is not None and region not in continents:
                 region = parents.get(region)
-            by_group.setdefault(_PARTNERS if code in partners else region, []).append((code, names[code]))
+            by_group.setdefault(_PARTNERS if belongs else region, []).append((code, names[code]))
     labels: dict[str | None, str] = {_PARTNERS: _("Partner countries")}
     labels |= by_name(continents.items(), locale)
     labels |= {None: _("Other countries and areas")}
@@ -251,10 +253,13 @@ def partnerships(country_id: int) -> list[Partnership]:
 
 def partner_ids(day: date) -> set[int]:
     """The countries that are formal partners on a day."""
-    query = select(Partnership.country_id).where(
+    return set(db.session.scalars(_partners_on(day)))
+
+
+def _partners_on(day: date) -> Select[int]:
+    return select(Partnership.country_id).where(
         Partnership.since <= day, or_(Partnership.until.is_(None), Partnership.until >= day)
     )
-    return set(db.session.scalars(query))
 
 
 def country_id_of(person_id: int, day: date) -> int | None:
@@ -264,7 +269,7 @@ def country_id_of(person_id: int, day: date) -> int | None:
 
 def partner_codes(day: date) -> list[str]:
     """The codes of the countries that are formal partners on a day."""
-    return list(read_column(select(Country.code).where(Country.id.in_(partner_ids(day))).order_by(Country.code)))
+    return list(read_column(select(Country.code).where(Country.id.in_(_partners_on(day))).order_by(Country.code)))
 
 
 def countries_of(person_ids: Iterable[int], day: date) -> dict[int, int | None]:

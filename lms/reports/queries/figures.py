@@ -7,6 +7,7 @@ for their own country; everyone else from the last daily refresh (`public`).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from lms.core.base.errors import Forbidden
@@ -15,7 +16,7 @@ from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.reports.facts.counting import Part
 from lms.reports.facts.counting import count as count_facts
-from lms.reports.facts.opening_balances import add
+from lms.reports.facts.opening_balances import Balances, add
 from lms.reports.queries.facts import load
 from lms.reports.queries.labels import Names
 from lms.reports.queries.opening_balances import read_balances
@@ -52,15 +53,39 @@ def with_margins(dimensions: Sequence[str]) -> list[Sequence[str]]:
     return [dimensions, dimensions[:1], dimensions[1:]] if len(dimensions) == 2 else [dimensions]
 
 
+class SharedReads:
+    """What the reports of one page have in common, each read once: names in a language, partner countries and opening
+    balances."""
+
+    def __init__(self, locale: str) -> None:
+        self.names = Names(locale)
+
+    @cached_property
+    def partners(self) -> Partners:
+        """Which countries are partners on which day."""
+        return Partners()
+
+    @cached_property
+    def balances(self) -> Balances:
+        """All opening balances."""
+        return read_balances(self.partners)
+
+
 def count(
-    slice_: Slice, dimensions: Sequence[str] = (), *, by: Actor, at: datetime, locale: str = "en"
+    slice_: Slice,
+    dimensions: Sequence[str] = (),
+    *,
+    by: Actor,
+    at: datetime,
+    locale: str = "en",
+    shared: SharedReads | None = None,
 ) -> FigureReport:
     """The figures of a slice, and by one or two dimensions where these are named.
 
     Raises Invalid (an unknown code or dimension, a period turned round), NotFound (an unknown series), Forbidden
     (finer than what this actor may see).
     """
-    return count_several(slice_, [dimensions], by=by, at=at, locale=locale)[0]
+    return count_several(slice_, [dimensions], by=by, at=at, locale=locale, shared=shared)[0]
 
 
 def count_several(
@@ -71,10 +96,11 @@ def count_several(
     at: datetime,
     locale: str = "en",
     attended_only: bool = False,
+    shared: SharedReads | None = None,
 ) -> list[FigureReport]:
     """`count` for several sets of dimensions of one slice: all of the same rows at the same moment.
 
-    `attended_only`: figures of registrations and certificates may be missing.
+    `attended_only`: figures of registrations and certificates may be missing. `shared`: in the language `locale`.
     """
     several = [tuple(dimensions) for dimensions in questions]
     for dims in several:
@@ -86,13 +112,13 @@ def count_several(
             as_at, totals, groups, opening = public_report(slice_, scope, dims, at=at, locale=locale)
             reports.append(FigureReport(as_at, slice_, dims, totals, groups, exact=False, opening=opening))
         return reports
-    partners = Partners()
+    shared = shared or SharedReads(locale)
+    partners, names = shared.partners, shared.names
     today = partners.on(clock.day_of(at, scope.zone))
     facts = load(scope, partners, attended_only=attended_only)
     counted = {dims: count_facts(facts, scope.filters, dims) for dims in {(), *several}}
-    balances = read_balances(partners).within(slice_, series_id=scope.series_id, countries=scope.countries)
+    balances = shared.balances.within(slice_, series_id=scope.series_id, countries=scope.countries)
     openings = {dims: add(parts, balances, dims) for dims, parts in counted.items()}
-    names = Names(locale)
     whole = counted[()][()].figures(today)
 
     def group(dims: tuple[str, ...], key: Key, part: Part) -> Group:

@@ -9,7 +9,7 @@ from typing import Final
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_skeleton
 from flask_babel.speaklater import LazyString
-from sqlalchemy import select
+from sqlalchemy import select, union
 
 from lms.catalogue.models import SERIES_TITLE, Lecture, Series, Visibility
 from lms.core.base.roles import Actor
@@ -124,9 +124,9 @@ class Choices:
     languages: list[tuple[str, str]]
 
 
-def choices(*, by: Actor, locale: str) -> Choices:
-    """The filters available to an actor. Focal points have only their own country."""
-    names = Names(locale)
+def choices(names: Names, *, by: Actor) -> Choices:
+    """The filters available to an actor, in the language of `names`. Focal points have only their own country."""
+    locale = names.locale
     countries = [row for id_, row in names.countries.items() if by.is_reporter or id_ in by.country_ids]
     series = [(slug, title) for slug, title, draft in names.series.values() if by.is_reporter or not draft]
     return Choices(
@@ -154,7 +154,7 @@ def filters_in_words(slice_: Slice, locale: str) -> list[str]:
 
 
 def _languages() -> set[str]:
-    return {code for table in (Lecture, Series) for code in db.session.scalars(select(table.language).distinct())}
+    return set(db.session.scalars(union(select(Lecture.language), select(Series.language))))
 
 
 def label(dimension: str, key: str, locale: str = "en", regions: Mapping[str, str] = _NO_REGIONS) -> str:

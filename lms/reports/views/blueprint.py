@@ -17,16 +17,19 @@ from lms.reports.documents.totals import pictured
 from lms.reports.forms import ReportForm
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import FigureReport
-from lms.reports.queries.labels import choices
+from lms.reports.queries.labels import Names, choices
 from lms.reports.rules import FILTERS
 
 bp = Blueprint("reports", __name__, template_folder="../templates")
 
 
-def asked_form(by: Actor, locale: str) -> ReportForm:
-    """The settings in the query string, limited to what the actor can see. Focal points get their own country."""
+def asked_form(by: Actor, locale: str, names: Names | None = None) -> ReportForm:
+    """The settings in the query string, limited to what the actor can see. Focal points get their own country.
+
+    `names`: those that the page reads anyway.
+    """
     is_restricted = not by.is_reporter
-    offered = choices(by=by, locale=locale)
+    offered = choices(names or Names(locale), by=by)
     given = MultiDict(request.args)
     if is_restricted and not given.get("country"):
         given["country"] = offered.countries[0][0] if offered.countries else ""

@@ -21,7 +21,7 @@ from lms.reports.documents.paper import drawable_language
 from lms.reports.documents.totals import heading, totals_document
 from lms.reports.forms import PERIOD_NAMES, ReportForm, SavedNameForm
 from lms.reports.periods import Period, days_of
-from lms.reports.queries.figures import count, count_several, with_margins
+from lms.reports.queries.figures import SharedReads, count, count_several, with_margins
 from lms.reports.queries.saved import failing_saved, list_saved
 from lms.reports.rules import FILTERS, Slice
 from lms.reports.views.blueprint import address, asked_form, bp, figures_shown, valid_form
@@ -41,7 +41,8 @@ def totals() -> ResponseReturnValue:
 def totals_page(save_form: SavedNameForm | None = None, status: int = 200) -> ResponseReturnValue:
     """Renders the page with the form to save the report."""
     by, at, locale = current_actor(), clock.now(), reader_locale()
-    form = asked_form(by, locale)
+    shared = SharedReads(locale)
+    form = asked_form(by, locale, shared.names)
     context: dict[str, Any] = {"form": form, "report": None, "cross": None}
     context |= {"periods": [], "has_filters": any(request.args.get(name) for name in ("period", *FILTERS))}
     context["save_form"] = save_form or SavedNameForm(formdata=None)
@@ -49,7 +50,7 @@ def totals_page(save_form: SavedNameForm | None = None, status: int = 200) -> Re
     context["failing"] = failing_saved(by=by)
     if form.validate():
         try:
-            context |= _answer(form, by=by, locale=locale)
+            context |= _answer(form, shared, by=by, locale=locale)
         except Invalid as error:
             form.take(error)
     if form.errors:
@@ -58,11 +59,11 @@ def totals_page(save_form: SavedNameForm | None = None, status: int = 200) -> Re
     return render_template("reports/totals.html", **context), status
 
 
-def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
+def _answer(form: ReportForm, shared: SharedReads, *, by: Actor, locale: str) -> dict[str, Any]:
     dims, figure, at = form.dimensions, form.figure.data, clock.now()
-    report, *margins = count_several(form.slice, with_margins(dims), by=by, at=at, locale=locale)
+    report, *margins = count_several(form.slice, with_margins(dims), by=by, at=at, locale=locale, shared=shared)
     always = replace(form.slice, from_day=None, to_day=None)
-    years = count(always, ("year",), by=by, at=at, locale=locale).groups
+    years = count(always, ("year",), by=by, at=at, locale=locale, shared=shared).groups
     return {
         **figures_shown(report, margins, figure, form.about),
         "periods": _periods(form, [str(group.keys[0]) for group in years if group.figures.sessions]),

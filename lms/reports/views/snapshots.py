@@ -28,7 +28,7 @@ from lms.reports.forms import PublishForm, ReportForm, WithdrawReportForm
 from lms.reports.models import Snapshot, SnapshotVisibility
 from lms.reports.queries.drilldown import NOT_STATED
 from lms.reports.queries.figures import count, count_several, with_margins
-from lms.reports.queries.labels import choices
+from lms.reports.queries.labels import Names, choices
 from lms.reports.queries.public import last_refresh
 from lms.reports.queries.snapshots import (
     count_staff_readers,
@@ -76,7 +76,7 @@ def publish() -> ResponseReturnValue:
     form = PublishForm()
     country = country_by_code(report_form.slice.country)
     form.offer(
-        choices(by=by, locale=locale).countries,
+        choices(Names(locale), by=by).countries,
         country=report_form.slice.country,
         is_closed=closed is not None,
         staff_readers=count_staff_readers(country, at=at),
