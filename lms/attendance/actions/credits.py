@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, delete, select, update
 
-from lms.attendance.actions.facts import drop_facts, hold_facts, write_facts
+from lms.attendance.actions.facts import drop_facts, hold_facts, write_facts_of
 from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import Beat, Join, Presence, Source
 from lms.attendance.outcomes import CreditValues
@@ -31,8 +31,10 @@ def compact_beats(lecture_id: int, *, by: Actor, at: datetime) -> int:  # noqa: 
     Repeating it, or later beats, do not change the union.
     """
     lecture = lock_lecture(lecture_id)
-    if lecture.state is LectureState.LIVE:
-        return 0
+    return 0 if lecture.state is LectureState.LIVE else _compact(lecture_id)
+
+
+def _compact(lecture_id: int) -> int:
     rows = [
         row_of_room(lecture_id, join_id, person_id, interval, offline=offline)
         for join_id, person_id, interval, offline in presence_of_joins(lecture_id)
@@ -87,10 +89,24 @@ def credit_lecture(
         return _drop(lecture_id, None)
     if only is None and find_closing(lecture_id) is not None:
         return 0
+    return credit_locked(lecture, by=by, at=at, only=only, eligible=eligible)
+
+
+def credit_locked(
+    lecture: Lecture,
+    *,
+    by: Actor,
+    at: datetime,
+    only: Collection[int] | None = None,
+    eligible: set[int] | None = None,
+) -> int:
+    """As `credit_lecture`, inside the running action, which has called `hold_facts` and then locked the lecture: it was
+    held, and its attendance is not closed or `only` these people are recounted."""
+    lecture_id = lecture.id
     if only is None:
-        compact_beats(lecture_id, by=by, at=at)
-    credits = compute_credits(lecture, only=only, eligible=eligible)
+        _compact(lecture_id)
     existing = written_credits(lecture_id, only)
+    credits = compute_credits(lecture, only=only, eligible=None if eligible is None else eligible | existing.keys())
     new = sorted(person_id for person_id in credits if person_id not in existing)
     changed = [person_id for person_id, values in credits.items() if existing.get(person_id, values) != values]
     gone = [person_id for person_id in existing if person_id not in credits]
@@ -103,7 +119,7 @@ def credit_lecture(
         detail = {"new": len(new), "changed": len(changed), "gone": len(gone)}
         audit.record("attendance.credit", by=by, at=at, detail=detail, lecture=lecture_id)
     if count or only is not None or not has_facts(lecture_id):
-        write_facts(lecture_id, only if only is not None else [*new, *changed, *gone])
+        write_facts_of(lecture, only if only is not None else [*new, *changed, *gone])
     return count
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from lms.attendance.facts import ATTENDANCES, Columns, changed, columns_of, pack, unpack
 from lms.attendance.models.credits import Credit, LectureFacts
-from lms.attendance.queries.facts import attended_rows, days_of_held, has_facts
+from lms.attendance.queries.facts import attended_rows, day_held, days_of_held, has_facts
 from lms.catalogue.models import Lecture
 from lms.core.base.errors import Forbidden
 from lms.core.base.roles import Actor
@@ -32,7 +32,15 @@ def write_facts(lecture_id: int, only: Collection[int] | None = None) -> None:
 
     `only` names all people (ids, canonical now or until now) of whom something may have changed.
     """
-    day = days_of_held([lecture_id]).get(lecture_id)
+    _write_facts(lecture_id, days_of_held([lecture_id]).get(lecture_id), only)
+
+
+def write_facts_of(lecture: Lecture, only: Collection[int]) -> None:
+    """As `write_facts`, of a lecture whose row the running action has locked and read."""
+    _write_facts(lecture.id, day_held(lecture), only)
+
+
+def _write_facts(lecture_id: int, day: date | None, only: Collection[int] | None) -> None:
     if day is None:
         drop_facts(lecture_id)
         return

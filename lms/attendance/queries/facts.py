@@ -129,6 +129,13 @@ def days_of_held(lecture_ids: Collection[int] | None = None) -> dict[int, date]:
     return {lecture_id: clock.day_of(start, zone) for lecture_id, start in read(query)}
 
 
+def day_held(lecture: Lecture) -> date | None:
+    """The day of `days_of_held` of one lecture; null where it was not held."""
+    if lecture.state is not LectureState.HELD or lecture.actual_start is None:
+        return None
+    return clock.day_of(lecture.actual_start, clock.reporting_zone())
+
+
 def has_facts(lecture_id: int) -> bool:
     """Whether a lecture has stored facts."""
     query = select(LectureFacts.lecture_id).where(LectureFacts.lecture_id == lecture_id)

@@ -137,7 +137,8 @@ def compute_credits(
     """The credits of a lecture by person (canonical), from all its evidence and corrections.
 
     By its own policy, times and corrections (`by_hand`, by person), or by others: then they are what they would be.
-    `only` asks for these people; `eligible` is what `eligible_people` answers, where the caller has just asked it.
+    `only` asks for these people; `eligible` are those whose presence counts, where the caller has just asked: the
+    answer of `eligible_people`, and who has a credit.
     """
     span = span or span_of(lecture)
     presence = presence_in(lecture, only, span)
@@ -146,7 +147,7 @@ def compute_credits(
     if not presence and not by_hand:
         return {}
     policy = policy or policy_for(lecture)
-    counted = _counted(lecture, only) if eligible is None else eligible | _credited(lecture.id, only)
+    counted = _counted(lecture, only) if eligible is None else eligible
     policy_id, min_percent = policy.id, policy.min_percent
     values: dict[int, CreditValues] = {}
     for person_id in dict.fromkeys([*presence, *by_hand]):

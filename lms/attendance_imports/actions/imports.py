@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, true
 
 from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
-from lms.attendance.actions.credits import credit_lecture, insert_presence, lock_lecture
+from lms.attendance.actions.credits import credit_locked, insert_presence, lock_lecture
 from lms.attendance.actions.facts import hold_facts
 from lms.attendance.actions.people import take_walk_ins
 from lms.attendance.models.evidence import AttendanceImport, MatchMethod, Presence, Source, UnmatchedAttendee
@@ -47,6 +47,7 @@ from lms.attendance_imports.readers.mapping import ColumnPreview
 from lms.attendance_imports.readers.report import ReportRow
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
+from lms.catalogue.queries.loading import complete_lectures
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core.base.errors import Invalid, NotFound, Refused
 from lms.core.base.events import AttendanceReported, publish
@@ -250,11 +251,12 @@ def _basis(lecture: Lecture) -> tuple[int, ...]:
 
     Changes of people and places need no check: evidence is resolved when it is read.
     """
-    seen = select(func.count(), func.coalesce(func.max(Presence.id), 0)).where(Presence.lecture_id == lecture.id)
-    unmatched = select(func.count(), func.coalesce(func.sum(UnmatchedAttendee.version), 0)).where(
-        UnmatchedAttendee.series_id == lecture.series_id
-    )
-    return (*db.session.execute(seen).one(), *db.session.execute(unmatched).one())
+    latest = func.coalesce(func.max(Presence.id), 0).label("latest")
+    seen = select(func.count().label("number"), latest).where(Presence.lecture_id == lecture.id).subquery()
+    versions = func.coalesce(func.sum(UnmatchedAttendee.version), 0).label("versions")
+    unmatched = select(func.count().label("unmatched"), versions)
+    unmatched_rows = unmatched.where(UnmatchedAttendee.series_id == lecture.series_id).subquery()
+    return tuple(db.session.execute(select(seen, unmatched_rows).join_from(seen, unmatched_rows, true())).one())
 
 
 @action
@@ -262,10 +264,12 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
     """The short transaction of `publish_attendance`. Rows affected by changes since matching are matched again."""
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
+    series = lecture.series  # as long as it is named here, it is not read again
     hold_addresses(shared=True)
-    hold_unmatched_attendees(lecture.series_id)
+    hold_unmatched_attendees(series.id)
     hold_facts()
     check_not_closed(lock_lecture(lecture.id))
+    complete_lectures([lecture])
     window_of(lecture)
     if lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None and lecture.starts_at > at:
         raise Refused(_("This lecture has not started yet."))
@@ -283,7 +287,7 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
     else:
         eligible = eligible_people(lecture.id)
     if is_held(lecture):
-        credit_lecture(lecture.id, by=by, at=at, eligible=eligible)
+        credit_locked(lecture, by=by, at=at, eligible=eligible)
         if lecture.join_url and tally.writes:
             publish(AttendanceReported(lecture_id=lecture.id, by=by, at=at))
     elif lecture.state is LectureState.SCHEDULED and (timed := [row for row in staged.rows if row.is_timed]):

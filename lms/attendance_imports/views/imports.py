@@ -152,10 +152,12 @@ def _import(lecture: Lecture, file_id: str, staged_file: StagedFile, *, skip_bad
     if len(staged.rows) > LARGE and (not staged.rejected or skip_bad_rows):
         job = request_publish(file_id, skip_bad_rows=skip_bad_rows, by=by, at=at)
         return redirect(url_for("dashboards.job", public_id=job.public_id))
-    return _published(lecture, publish_found(file_id, staged_file, skip_bad_rows=skip_bad_rows, by=by, at=at))
+    lecture_id, is_planned = lecture.id, lecture.state is LectureState.SCHEDULED
+    answer = publish_found(file_id, staged_file, skip_bad_rows=skip_bad_rows, by=by, at=at)
+    return _published(lecture_id, answer, is_planned=is_planned)
 
 
-def _published(lecture: Lecture, answer: ImportAnswer) -> ResponseReturnValue:
+def _published(lecture_id: int, answer: ImportAnswer, *, is_planned: bool) -> ResponseReturnValue:
     message = _(
         "Imported: %(created)s new, %(unchanged)s already imported, %(unmatched)s unmatched, %(rejected)s rejected.",
         created=answer.created + answer.updated,
@@ -164,11 +166,5 @@ def _published(lecture: Lecture, answer: ImportAnswer) -> ResponseReturnValue:
         rejected=len(answer.rejected),
     )
     flash(gap().join([message, *answer.notes]), "done")
-    where = (
-        "dashboards.times"
-        if lecture.state is LectureState.SCHEDULED
-        else ".review"
-        if answer.unmatched
-        else "attendance.roster"
-    )
-    return redirect(url_for(where, lecture_id=lecture.id))
+    where = "dashboards.times" if is_planned else ".review" if answer.unmatched else "attendance.roster"
+    return redirect(url_for(where, lecture_id=lecture_id))

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm.util import identity_key
 
 from lms.catalogue.models import (
     LECTURE_TITLE,
@@ -16,13 +17,13 @@ from lms.catalogue.models import (
     SeriesInstructor,
     Visibility,
 )
-from lms.catalogue.queries.loading import complete_lectures
+from lms.catalogue.queries.loading import complete_lectures, is_complete
 from lms.catalogue.rules import Station, may_edit_lecture, may_see_lecture
 from lms.catalogue.visibility import shown_lecture as _shown_lecture
 from lms.catalogue.visibility import visible as _visible
 from lms.core.base.errors import Forbidden, NotFound
 from lms.core.base.roles import Actor
-from lms.core.database.session import db, read, read_one
+from lms.core.database.session import db, is_writing, read, read_one
 from lms.people.models import Person
 
 BEGAN = func.coalesce(Lecture.actual_start, Lecture.starts_at)
@@ -86,9 +87,15 @@ def _was_public(lecture: Lecture) -> bool:
 
 
 def find_lecture(lecture_id: int) -> Lecture | None:
-    """Returns a lecture without a permission check: for actions, jobs and commands, never for routes."""
+    """Returns a lecture without a permission check: for actions, jobs and commands, never for routes.
+
+    What a page has read already, whole and outside of actions, is not read again.
+    """
     if not 0 < lecture_id < 2**31:
         return None
+    known = None if is_writing() else db.session.identity_map.get(identity_key(Lecture, lecture_id))
+    if known is not None and is_complete(known):
+        return known
     query = select(Lecture, Series).join(Series).where(Lecture.id == lecture_id)
     row = db.session.execute(query).one_or_none()
     return None if row is None else complete_lectures([row[0]])[0]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, bindparam, case, cast, null, select, union_all
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.attributes import instance_state, set_committed_value
 from sqlalchemy.orm.util import identity_key
 
 from lms.catalogue.models import SERIES_TITLE, Lecture, LectureInstructor, Series, SeriesCountry, SeriesInstructor
@@ -72,6 +72,12 @@ def complete_lectures(lectures: Sequence[Lecture], *, by: Actor | None = None) -
     is_somebody = by is None or by.person_id is not None or by.system
     put_instructors(lectures, [one for one in series.values() if is_somebody and "instructors" not in one.__dict__])
     return list(lectures)
+
+
+def is_complete(lecture: Lecture) -> bool:
+    """Whether a lecture has all that `complete_lectures` puts in place, and no column of it or its series expired."""
+    has_both = {"series", "instructors"} <= lecture.__dict__.keys() and "instructors" in lecture.series.__dict__
+    return has_both and not any(instance_state(row).expired_attributes for row in (lecture, lecture.series))
 
 
 def _series_of(lectures: Sequence[Lecture]) -> dict[int, Series]:

@@ -331,6 +331,11 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+def is_writing() -> bool:
+    """Whether an action runs: then what was read before may have changed since."""
+    return _UNIT in db.session().info
+
+
 def _run_in_transaction(session: Session, work: Callable[[], R]) -> tuple[R, _Unit]:
     """Runs `work` in a writing transaction and commits it; returns its result and the hooks that it left."""
     with write_turn(db.engine):
