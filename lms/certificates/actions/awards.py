@@ -106,10 +106,11 @@ def stop_issue(series_id: int, job_id: str, *, by: Actor, at: datetime) -> None:
 
 def _check_series(series_id: int, kind: CertificateKind | None) -> CertificateKind:
     """The kind to issue. Raises Refused where the series issues no certificates or its own text cannot be printed."""
-    kind = rules.kind_to_issue(kind, current_policy(series_id).certificate)
+    policy = current_policy(series_id)
+    kind = rules.kind_to_issue(kind, policy.certificate)
     series = get_series_by_id(series_id, by=SYSTEM)
     design = design_of(version_of_series(series_id))
-    titles = certificates.printed_titles(series, certificates.counted_lectures(series_id), design)
+    titles = certificates.printed_titles(series, certificates.counted_lectures(series_id, policy=policy), design)
     if (fault := titles.fault) is not None:
         raise Refused(fault)
     return kind
@@ -136,7 +137,8 @@ def issue_certificates(
     """
     rules.check_can_issue(by)
     kind = _check_series(series_id, kind)
-    keys.ensure_key(by=SYSTEM, at=at)
+    if keys.find_current() is None:
+        keys.ensure_key(by=SYSTEM, at=at)
     ids = certificates.candidate_ids(series_id)
     total = Batch()
     for start in range(0, len(ids), BATCH):
@@ -165,7 +167,8 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
     one_at_a_time(f"certificates.issue {series_id}")
     # Locked first: concurrent corrections, merges and erasures wait, and then find the certificate
     people = certificates.held_people(person_ids)
-    policy, lectures = current_policy(series_id), certificates.counted_lectures(series_id, at=at)
+    series, policy = get_series_by_id(series_id, by=SYSTEM), current_policy(series_id)
+    lectures = certificates.counted_lectures(series_id, policy=policy, at=at)
     announced = [lecture for lecture in lectures if lecture.state is not LectureState.DRAFT]
     requirement = earning(lectures, policy)
     credits = certificates.credits_of([lecture.id for lecture in lectures], person_ids)
@@ -191,7 +194,6 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
             earned.append(bulk_issue.Earned(person_id, person.full_name, person.native_name, attended))
     if stale:
         replace_certificates(stale, by=by, at=at)
-    series = get_series_by_id(series_id, by=SYSTEM)
     bulk_issue.write(bulk_issue.Occasion(series, kind, announced, requirement, at), earned)
     batch.issued = len(earned)
     if earned:

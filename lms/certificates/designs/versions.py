@@ -38,7 +38,7 @@ def version_of_series(series_id: int) -> int:
 
 def _built_in(series_id: int) -> int:
     """The built-in design in the language of the series, where there are words for it that can be set; else English."""
-    language = READY_MADE.language_for(db.session.scalar(select(Series.language).where(Series.id == series_id)) or "")
+    language = READY_MADE.language_for(db.session.get_one(Series, series_id).language)
     return READY_VERSION if language in printable_words() else BUILT_IN_VERSION
 
 

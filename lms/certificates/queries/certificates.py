@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased, contains_eager
 
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.queries.sessions import sessions_among
-from lms.catalogue.models import SERIES_TITLE, CertificateKind, Lecture, Series
+from lms.catalogue.models import SERIES_TITLE, CertificateKind, Lecture, Policy, Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series
@@ -74,10 +74,13 @@ class ShownCertificate:
         return self.series not in every_text(self.titles)
 
 
-def counted_lectures(series_id: int, *, at: datetime | None = None) -> list[Lecture]:
-    """The lectures a certificate of the series is measured by, in order of time; those without a time last."""
+def counted_lectures(series_id: int, *, policy: Policy | None = None, at: datetime | None = None) -> list[Lecture]:
+    """The lectures a certificate of the series is measured by, in order of time; those without a time last.
+
+    `policy`: the current one, where the caller has read it.
+    """
     all_lectures = list_lectures(series_id, by=SYSTEM)
-    deadline = current_policy(series_id).deadline
+    deadline = (policy or current_policy(series_id)).deadline
     lectures = eligibility.measured(
         all_lectures, sessions_among(all_lectures), deadline, reporting_zone(), at=at or clock.now()
     )
