@@ -24,7 +24,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from lms.attendance.presence import Span, span_of
+from lms.attendance.presence import Span, span_of, spans_of
 from lms.attendance.rules import Interval, clip, close_gaps, length, needed_ms
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.queries.policies import current_policies, policy_for
@@ -110,11 +110,11 @@ def find_replays(lecture_ids: Collection[int]) -> dict[int, Replay]:
         .where(Lecture.id.in_(streams), Lecture.state == LectureState.HELD, Lecture.actual_end.is_not(None))
     )
     rows = read(query)
-    current = _current_policies(rows)
+    current, spans = _current_policies(rows), spans_of(rows)
     shown = _shown_intervals([streams[row.id] for row in rows])
     replays = {}
     for row in rows:
-        stream, span, policy = streams[row.id], span_of(row), _policy_of(row, current)
+        stream, span, policy = streams[row.id], spans[row.id], _policy_of(row, current)
         if not shown[stream.id]:
             continue
         needed, shown_ms = needed_ms(span.length_ms, policy.min_percent), _shown_ms(stream, shown[stream.id], span)
@@ -159,9 +159,10 @@ def _being_made(lectures: Mapping[int, AnyLecture], at: datetime) -> dict[int, O
     )
     rows = [row for row in read(sent) if row.failure is None and not _is_empty(row, lectures)]
     current = _current_policies(rows)
+    spans = spans_of([lectures[row.id] for row in rows], to_ms(at))
     replays = {}
     for row in rows:
-        policy, span = _policy_of(row, current), span_of(lectures[row.id], to_ms(at))
+        policy, span = _policy_of(row, current), spans[row.id]
         until = span.start + span.whole_ms
         shown_ms = length(span.count([(max(to_ms(row.began_at), span.start), until)]))
         if lectures[row.id].state is LectureState.LIVE:  # the rest until the planned end is to come

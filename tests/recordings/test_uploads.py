@@ -27,6 +27,7 @@ from lms.core.time import clock
 from lms.live.actions import report_played
 from lms.recordings import actions, uploads
 from lms.recordings.queries import RecordingState, get_recording
+from lms.recordings.replays import find_replays
 from lms.reports import recount
 from lms.streaming.encoder import Encoder
 from lms.streaming.models import SourceFailure, Stream, StreamState, Track
@@ -34,6 +35,7 @@ from lms.streaming.queries import find_recordings, find_stream, list_epochs, rep
 from lms.streaming.rules import MOST_MS
 from lms.streaming.stream_packager import StreamPackager
 from tests.factories import Make
+from tests.queries import CountQueries
 from tests.recordings.recorded import held_lecture, mp4, package, record, stored_names
 from tests.streaming.media import run_ffmpeg, webm
 
@@ -297,3 +299,29 @@ def test_a_recording_removed_while_it_is_packaged_leaves_nothing(
     db.session.rollback()
     assert find_stream(lecture.id, Track.MAIN) is None
     assert not (files.folder() / "recordings" / folder).exists()
+
+
+def test_the_pauses_of_many_lectures_are_read_at_once(make: Make, count_queries: CountQueries) -> None:
+    lectures = [held_lecture(make) for _number in range(3)]
+
+    @action
+    def pause() -> None:
+        for lecture in lectures:
+            start = lecture.actual_start
+            assert start is not None
+            row = LecturePause(lecture_id=lecture.id, started_at=start, ended_at=start + timedelta(minutes=5))
+            db.session.add(row)
+            db.session.get_one(Lecture, lecture.id).paused_ms = 300_000
+            record(lecture, 60_000)
+
+    pause()
+
+    def asked(ids: list[int]) -> int:
+        db.session.rollback()
+        with count_queries() as statements:
+            assert len(find_replays(ids)) == len(ids)
+        return len(statements)
+
+    ids = [lecture.id for lecture in lectures]
+    find_replays(ids)
+    assert asked(ids) == asked(ids[:1])

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, case, exists, func
 
 from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.models.evidence import Source
-from lms.attendance.presence import PresenceInterval, Span, presence_in, presence_of, span_of
+from lms.attendance.presence import PresenceInterval, Span, presence_in, presence_of, spans_of
 from lms.attendance.queries.sessions import sessions_among
 from lms.attendance.rules import length
 from lms.catalogue.models import Lecture, LectureState, Policy
@@ -176,7 +176,7 @@ def find_prospects(
     running = known_running(lectures, replays) if person_id is not None else []
     if person_id is None or not running:
         return remaining.Prospects(replays)
-    spans = {lecture.id: span_of(lecture, to_ms(at)) for lecture in running}
+    spans = spans_of(running, to_ms(at))
     seen = presence_of(person_id, spans)
     return remaining.Prospects(replays, {id_: _counted_ms(spans[id_], seen.get(id_, ())) for id_ in spans})
 
@@ -238,8 +238,10 @@ def outlook_of_series(series_id: int, *, policy: Policy | None = None, at: datet
 def _seen_in(running: Sequence[AnyLecture], people: Sequence[int], *, at: datetime) -> dict[int, dict[int, int]]:
     """How long people were present so far in live lectures of which that is known, by person and lecture."""
     seen: dict[int, dict[int, int]] = {person_id: {} for person_id in people}
-    for lecture in known_running(running, ()):
-        span = span_of(lecture, to_ms(at))
+    lectures = known_running(running, ())
+    spans = spans_of(lectures, to_ms(at))
+    for lecture in lectures:
+        span = spans[lecture.id]
         presence = presence_in(db.session.get_one(Lecture, lecture.id), people, span)
         for person_id in people:
             seen[person_id][lecture.id] = _counted_ms(span, presence.get(person_id, ()))
