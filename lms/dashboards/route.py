@@ -12,7 +12,7 @@ from lms.attendance.queries.persons import PersonAttendance
 from lms.catalogue.models import LectureState
 from lms.catalogue.rules import AnyLecture, Station, stop_states
 from lms.core.text.i18n import _
-from lms.core.text.punctuation import separator
+from lms.core.text.punctuation import at_start, separator
 from lms.core.time.dates import beside_time
 from lms.core.time.durations import brief_spent_of
 from lms.dashboards.texts import translated
@@ -116,12 +116,8 @@ def _standing(
         }
     if state == "next" and lecture.starts_at is not None:
         late = lecture.starts_at <= at
-        return {"tag": _("Starts soon") if late else _first_large(time.ago(lecture.starts_at, at))}
+        return {"tag": _("Starts soon") if late else at_start(time.ago(lecture.starts_at, at))}
     return {}
-
-
-def _first_large(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _held(lecture: AnyLecture, attendances: Mapping[int, PersonAttendance] | None) -> Stop:

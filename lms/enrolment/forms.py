@@ -34,5 +34,5 @@ class QuotasForm(BaseForm):
     """Quotas of many countries, as lines or as a file; the day for those that name none."""
 
     kept_until = LocalTimeField(_l("Kept until"), [Optional()])
-    lines = TextAreaField(_l("Countries and seats"))
+    lines = TextAreaField(_l("Countries and places"))
     file = FileField(_l("Or a file"))

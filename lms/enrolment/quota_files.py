@@ -120,7 +120,7 @@ def read_seats(text: str) -> int:
     """A number of seats. Raises Invalid."""
     line = clean_line(text)
     if not re.fullmatch(r"\d{1,9}", line) or int(line) > MOST_SEATS:
-        raise Invalid("seats", _("Enter a whole number of seats, from 0 to %(n)s.", n=MOST_SEATS))
+        raise Invalid("seats", _("Enter a whole number of places, from 0 to %(n)s.", n=MOST_SEATS))
     return int(line)
 
 
@@ -132,7 +132,7 @@ def read_until(text: str, *, until: datetime | None, at: datetime) -> datetime:
     if line:
         moment = _moment(line)
     if moment is None:
-        raise Invalid("kept_until", _("Enter the day until which the seats are kept, such as 2026-11-30."))
+        raise Invalid("kept_until", _("Enter the day until which the places are kept, such as 2026-11-30."))
     check_until(moment, at=at)
     return moment
 
@@ -140,9 +140,9 @@ def read_until(text: str, *, until: datetime | None, at: datetime) -> datetime:
 def check_until(moment: datetime, *, at: datetime) -> None:
     """Raises Invalid for a moment until which seats cannot be kept."""
     if moment <= at:
-        raise Invalid("kept_until", _("The day until which the seats are kept is past."))
+        raise Invalid("kept_until", _("The day until which the places are kept is past."))
     if moment > at + LONGEST:
-        raise Invalid("kept_until", _("Seats can be kept for 10 years at most."))
+        raise Invalid("kept_until", _("Places can be kept for 10 years at most."))
 
 
 def _moment(line: str) -> datetime | None:

@@ -95,8 +95,8 @@ def _changes(series: Series, staged: StagedQuotas, locale: str) -> QuotaPreview:
 
 def _too_low(country: str, used: int) -> str:
     return _n(
-        "%(num)s seat of the quota of %(country)s is already taken or reserved, so it cannot be lower.",
-        "%(num)s seats of the quota of %(country)s are already taken or reserved, so it cannot be lower.",
+        "%(num)s place of the quota of %(country)s is already taken or reserved, so it cannot be lower.",
+        "%(num)s places of the quota of %(country)s are already taken or reserved, so it cannot be lower.",
         used,
         country=country,
     )
@@ -152,7 +152,7 @@ def set_quotas(
 def too_many(preview: QuotaPreview) -> str:
     """Why a list of quotas does not fit."""
     return _(
-        "These quotas keep %(kept)s seats, but only %(free)s are not taken. Lower the quotas or raise the capacity of "
+        "These quotas keep %(kept)s places, but only %(free)s are not taken. Lower the quotas or raise the capacity of "
         "the series.",
         kept=preview.reserved,
         free=preview.free or 0,
@@ -225,7 +225,7 @@ def release_now(slug: str, moment: datetime, *, by: Actor, at: datetime) -> int:
         quota for quota in _quotas_of(series.id).values() if quota.released_at is None and quota.kept_until == moment
     ]
     if not due:
-        raise Refused(_("These quotas were released or changed in the meantime. This is how the seats are now."))
+        raise Refused(_("These quotas were released or changed in the meantime. This is how the places are now."))
     for quota in due:
         quota.kept_until = at
     db.session.flush()

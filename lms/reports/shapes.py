@@ -94,7 +94,7 @@ def counted(name: str, value: float) -> str:
         "attendances": lambda: _n("%(shown)s attendance", "%(shown)s attendances", whole, shown=num),
         "countries": lambda: _n("%(shown)s country", "%(shown)s countries", whole, shown=num),
         "partner_countries": lambda: _n("%(shown)s partner country", "%(shown)s partner countries", whole, shown=num),
-        "registrations": lambda: _n("%(shown)s registration", "%(shown)s registrations", whole, shown=num),
+        "registrations": lambda: _n("%(shown)s enrolment", "%(shown)s enrolments", whole, shown=num),
         "contact_hours": lambda: _n("%(shown)s contact hour", "%(shown)s contact hours", whole, shown=num),
         "certificates": lambda: _n("%(shown)s certificate", "%(shown)s certificates", whole, shown=num),
     }

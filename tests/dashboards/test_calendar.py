@@ -139,3 +139,22 @@ def test_days_of_weeks_over_years_and_leap_days() -> None:
     assert period_of(View.MONTH, date(2200, 1, 1)).following is None
     march = period_of(View.WEEK, date(2027, 3, 28)).spans("Europe/Berlin")
     assert (march[1] - march[0]).total_seconds() == 167 * 3600  # the clocks go forward
+
+
+@pytest.mark.parametrize(
+    ("language", "heading", "caption"),
+    [
+        ("es", "Diciembre de 2026", "diciembre de 2026"),
+        ("fr", "Décembre 2026", "décembre 2026"),
+        ("pt", "Dezembro de 2026", "dezembro de 2026"),
+        ("ru", "Декабрь 2026", "декабрь 2026"),
+    ],
+)
+def test_a_month_begins_a_heading_with_a_large_letter(
+    december: World, client: FlaskClient, language: str, heading: str, caption: str
+) -> None:
+    page = client.get(f"/calendar?on=2026-12-01&lang={language}").text
+    assert heading in re.search(r"<h1[^>]*>(.*?)</h1>", page, re.S)[1]
+    assert caption in re.search(r"<caption>(.*?)</caption>", page, re.S)[1]
+    following = re.search(r'rel="next nofollow"[^>]*>(.*?)</a>', page, re.S)[1].strip()
+    assert following[0].isupper()

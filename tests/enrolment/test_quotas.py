@@ -150,7 +150,10 @@ def test_quotas_are_set_together_or_not_at_all(cast: Cast, at: datetime) -> None
     entries = db.session.scalar(select(func.count()).select_from(SeatEntry))
     keep(series, "Togo, 3\nKenya, 4", at, by=boss)  # the same again
     assert db.session.scalar(select(func.count()).select_from(SeatEntry)) == entries
-    for text, words in (("Peru, 4", "keep 11 seats, but only 10 are not taken"), ("Kenya, 2\nAtlantis, 1", "Atlantis")):
+    for text, words in (
+        ("Peru, 4", "keep 11 places, but only 10 are not taken"),
+        ("Kenya, 2\nAtlantis, 1", "Atlantis"),
+    ):
         with pytest.raises((Refused, Invalid), match=words):
             keep(series, text, at, by=boss)
     assert counted(series) == (0, 7)
@@ -167,7 +170,7 @@ def test_a_quota_cannot_be_lower_than_what_is_taken_of_it(cast: Cast, at: dateti
     keep(series, "Kenya, 4", at)
     for _n in range(3):
         join(series, cast.person(country="KE"), at)
-    with pytest.raises(Invalid, match="3 seats of the quota of Kenya are already taken or reserved"):
+    with pytest.raises(Invalid, match="3 places of the quota of Kenya are already taken or reserved"):
         keep(series, "Kenya, 2", at)
     found = preview_quotas(series.slug, typed("Kenya, 2\nTogo, 1", at), locale="en", by=SYSTEM)
     assert ([fault.row for fault in found.rejected], found.reserved, found.free) == ([1], 2, 7)

@@ -52,7 +52,7 @@ def test_the_page_says_how_seats_stand_and_what_the_next_release_does(reader: An
     assert dict(re.findall(r'data-testid="figure-(\w+)" data-value="(\d+)"', page)) == {
         "all": "2", "free": "2", "kept": "2", "quota": "0", "open": "2", "released": "0", "by_hand": "0",
     }  # fmt: skip
-    assert "up to 2 unused seats go to the waiting list" in page
+    assert "up to 2 unused places go to the waiting list" in page
     assert "At the moment: Tonga 2." in page
     assert [row[:2] for row in cells(page, "ledger")] == [["Tevita Fonua", "Tonga"], ["Amina Diallo", "Guinea"]]
 
@@ -98,7 +98,7 @@ def test_quotas_are_previewed_with_their_problems_and_then_set(app: APIFlask, re
     ("lines", "words"),
     [
         ("", "Enter one line for each country"),
-        ("Kenya, 9, 2030-11-30", "These quotas keep 9 seats, but only 2 are not taken."),
+        ("Kenya, 9, 2030-11-30", "These quotas keep 9 places, but only 2 are not taken."),
         ("Kenya, 2, 2020-11-30", "is past"),
     ],
 )
@@ -132,7 +132,7 @@ def test_quotas_changed_meanwhile_are_previewed_anew(app: APIFlask, reader: Any,
         take()
     answer = boss.post("/series/customs/quotas", do="set", lines="Kenya, 1, 2030-11-30")
     assert answer.status_code == 422
-    assert "2 seats of the quota of Kenya are already taken or reserved" in answer.text
+    assert "2 places of the quota of Kenya are already taken or reserved" in answer.text
 
 
 def test_a_focal_point_sees_the_quota_of_the_own_country_alone(reader: Any, series: Series, make: Make) -> None:
@@ -141,11 +141,11 @@ def test_a_focal_point_sees_the_quota_of_the_own_country_alone(reader: Any, seri
     page = tongan.get("/series/customs/quotas").text
     assert [row[0] for row in cells(page, "quotas")] == ["Tonga"]
     assert "Kenya" not in page.split("<main")[1].split("</main>")[0]
-    assert "seats are kept for countries" not in page
+    assert "places are kept for countries" not in page
     answer = tongan.client.get("/api/v1/series/customs/quotas", headers=make.headers(tongan.person)).json
     assert [quota["country"] for quota in answer["quotas"]] == ["TO"]
     seats = tongan.get("/series/customs/seats").text
-    assert "Your country uses 1 seat" in seats
+    assert "Your country uses 1 place" in seats
     assert [row[:2] for row in cells(seats, "ledger")] == [["Tevita Fonua", "Tonga"]], "nothing of other countries"
     assert re.findall(r'data-testid="figure-(\w+)"', seats) == ["all", "quota", "open", "released", "by_hand"]
     assert 'id="release"' not in seats
@@ -158,12 +158,12 @@ def test_a_release_by_hand_asks_first_and_follows_the_rule(app: APIFlask, reader
     assert boss.post("/series/customs/seats/rule", rule="first_come").status_code == 303
     assert boss.post("/series/customs/seats/rule", rule="mine").status_code == 422
     page = boss.get("/series/customs/seats/release").text
-    assert "Release 2 unused seats?" in page
+    assert "Release 2 unused places?" in page
     assert "We will e-mail 2 people." in page
     moment = re.search(r'name="moment" value="([^"]*)"', page)
     assert moment is not None
     assert boss.post("/series/customs/seats/release", moment=moment[1]).status_code == 303
-    assert boss.said()[-1] == "The seats are released. Everyone who got one has been e-mailed."
+    assert boss.said()[-1] == "The places are released. Everyone who got one has been e-mailed."
     assert boss.post("/series/customs/seats/release", moment=moment[1]).status_code == 303
     assert "in the meantime" in boss.said()[-1]
     assert boss.post("/series/customs/seats/release", moment="soon").status_code == 422

@@ -313,7 +313,7 @@ def test_a_miscount_is_named(cast: Cast, at: datetime) -> None:
     join(series, cast.person(), at)
     miscount(series, quota)
     assert list(seat_differences({})) == [
-        "customs: seats taken: 2, 1, 1",
-        "customs: seats kept for countries: 2, 0",
-        "customs: seats got as “quota”: 1, 1, 2",
+        "customs: places taken: 2, 1, 1",
+        "customs: places kept for countries: 2, 0",
+        "customs: places got as “quota”: 1, 1, 2",
     ]

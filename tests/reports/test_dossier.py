@@ -253,7 +253,7 @@ def test_as_a_workbook_cells_have_types_and_headings_stay(client: FlaskClient, m
                                 "Definitions and filters"]  # fmt: skip
     headings, year = book.get_sheet_by_name("All figures by year").to_python()[:2]
     assert dict(zip(headings, year, strict=True)) == {
-        "Year": 2024, "Sessions": 1, "Participants": 3, "Attendances": 3, "Contact hours": 3, "Registrations": 5,
+        "Year": 2024, "Sessions": 1, "Participants": 3, "Attendances": 3, "Contact hours": 3, "Enrolments": 5,
         "Certificates": 1,
     }  # fmt: skip
     assert book.get_sheet_by_name("Series attended").to_python()[1][0] == "Series =1+1"

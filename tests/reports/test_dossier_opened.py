@@ -134,7 +134,7 @@ def test_it_says_what_changed_since_its_last_dossier_or_report(
     bare = " ".join(re.sub(r"<[^>]+>", " ", part).split())
     assert "Since the dossier attached to “With dossier”, 25 November 2026" in bare
     assert "Participants 12 13 +1" in bare
-    assert "Registrations 14 14 0" in bare
+    assert "Enrolments 14 14 0" in bare
     assert f'href="/reports/{last}"' in part
 
     with app.app_context():

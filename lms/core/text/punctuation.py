@@ -34,6 +34,11 @@ def listed(items: Iterable[object], mark: Mark = ",") -> str:
     return separator(mark).join(str(word) for word in words)
 
 
+def at_start(text: str) -> str:
+    """Returns a text as it begins a line, with a large letter: many languages write months and languages small."""
+    return text[:1].upper() + text[1:]
+
+
 def comma() -> str:
     """Returns what stands between two phrases that are no list: Chinese has another comma there."""
     return "，" if _is_chinese() else separator()

@@ -30,15 +30,15 @@ def seat_differences(held: Seats) -> Iterator[str]:
     counts_of_series = select(Series.id, Series.slug, Series.taken, Series.held, Series.reserved).order_by(Series.id)
     for series, slug, taken, counted_held, counted_reserved in read(counts_of_series):
         slugs[series] = slug
-        yield from _differs(slug, _("seats taken"), taken, _in(entered, series), _in(rows, series))
-        yield from _differs(slug, _("seats held for nominees"), counted_held, _in(held, series))
-        yield from _differs(slug, _("seats kept for countries"), counted_reserved, reserved[series])
+        yield from _differs(slug, _("places taken"), taken, _in(entered, series), _in(rows, series))
+        yield from _differs(slug, _("places held for nominees"), counted_held, _in(held, series))
+        yield from _differs(slug, _("places kept for countries"), counted_reserved, reserved[series])
     for series, kind, country in sorted({*entered, *rows}, key=str):
         key = (series, kind, country)
         counts = [entered.get(key, 0), rows.get(key, 0)]
         if kind is SeatKind.QUOTA:
             counts.append(quotas.get((series, country or 0), 0))
-        yield from _differs(slugs[series], _("seats got as “%(kind)s”", kind=kind.value), *counts)
+        yield from _differs(slugs[series], _("places got as “%(kind)s”", kind=kind.value), *counts)
 
 
 def _differs(slug: str, what: str, *numbers: int) -> Iterator[str]:

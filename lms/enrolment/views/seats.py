@@ -56,14 +56,14 @@ def _change(line: LedgerLine) -> str:
 class Ledger(ListView[LedgerLine]):
     """The states of a series' seats, the next release, and the ledger. Focal points see the part of their country."""
 
-    endpoint, template, title = "enrolment.seats", "enrolment/seats.html", _l("Seats")
+    endpoint, template, title = "enrolment.seats", "enrolment/seats.html", _l("Places")
     anchor, testid = "ledger", "ledger"
     text_label = _l("Name or country")
     filters = {"kind": frozenset(SeatKind)}
     columns = (
         Column("person", _l("Person")),
         replace(COUNTRY, first=""),
-        Column("seat", _l("Seat"), place="state"),
+        Column("seat", _l("Place"), place="state"),
         Column("why", _l("Reason"), place="wide"),
         Column("at", _l("When"), _l("newest first"), _l("oldest first"), descending=True, place="fig"),
     )
@@ -130,7 +130,7 @@ class Ledger(ListView[LedgerLine]):
 
 def _rules() -> dict[ReleaseRule, str]:
     return {
-        ReleaseRule.ROUNDS: _("Longest wait first, at most 3 seats a country in each round"),
+        ReleaseRule.ROUNDS: _("Longest wait first, at most 3 places a country in each round"),
         ReleaseRule.FIRST_COME: _("Longest wait first, whatever the country"),
     }
 
@@ -180,11 +180,11 @@ def seats_release(slug: str) -> ResponseReturnValue:
         except Refused as error:
             flash(error.message, "wrong")
         else:
-            flash(_("The seats are released. Everyone who got one has been e-mailed."), "done")
+            flash(_("The places are released. Everyone who got one has been e-mailed."), "done")
         return _seats_page(slug)
     release = next_release(series, by=by, at=at)
     if release is None:
-        flash(_("No seats are kept for countries in this series."), "wrong")
+        flash(_("No places are kept for countries in this series."), "wrong")
         return _seats_page(slug)
     return render_template(
         "enrolment/seats_release.html",

@@ -85,7 +85,7 @@ def dossier_document(dossier: Dossier, *, at: datetime, ways: Ways) -> ReportDoc
         sections=tuple(section for section in sections if section is not None),
         filters=((_("Country"), f"{dossier.name} ({dossier.code})"), (_("Period"), _("all time"))),
         footnotes=(
-            _("People are counted under their country on the day of the lecture, registration or certificate."),
+            _("People are counted under their country on the day of the lecture, enrolment or certificate."),
             *opening_words(opening and replace(opening, countries_added=0)),
         ),
         lead=3,

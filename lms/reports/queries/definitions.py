@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from lms.core.text.i18n import _, _l
+from lms.core.text.i18n import _, _l, _lp
 from lms.reports.rules import FIGURES
 
 _NAMES: Final[dict[str, Any]] = {
@@ -11,7 +11,7 @@ _NAMES: Final[dict[str, Any]] = {
     "attendances": _l("Attendances"),
     "countries": _l("Countries"),
     "partner_countries": _l("Partner countries"),
-    "registrations": _l("Registrations"),
+    "registrations": _lp("figure", "Enrolments"),
     "contact_hours": _l("Contact hours"),
     "certificates": _l("Certificates"),
 }
@@ -107,8 +107,8 @@ def further_terms() -> list[tuple[str, str, str]]:
         ),
         (
             "attended",
-            _("Registrations with at least one attendance"),
-            _("Registrations of people who then attended at least one lecture of that series."),
+            _("Enrolments with at least one attendance"),
+            _("Enrolments of people who then attended at least one lecture of that series."),
         ),
         (
             "regions",
@@ -120,7 +120,7 @@ def further_terms() -> list[tuple[str, str, str]]:
             _("Sector, gender, language"),
             _(
                 "For an attendance: the person’s sector and gender at the time of the lecture, and the "
-                "language of the lecture. For a registration or a certificate: the person’s current sector and "
+                "language of the lecture. For an enrolment or a certificate: the person’s current sector and "
                 "gender, and the language of the series."
             ),
         ),

@@ -15,6 +15,7 @@ from lms.catalogue.models import SERIES_TITLE, Lecture, Series, Visibility
 from lms.core.base.roles import Actor
 from lms.core.database.session import db
 from lms.core.text.i18n import _, _l
+from lms.core.text.punctuation import at_start
 from lms.core.text.sorting import by_name
 from lms.core.text.translations import translation_for
 from lms.people.queries.countries import Rows, country_rows, named_countries, named_regions, region_rows
@@ -162,7 +163,7 @@ def label(dimension: str, key: str, locale: str = "en", regions: Mapping[str, st
     if dimension == "region":
         return regions.get(key, key)
     if dimension == "month":
-        return format_skeleton("yMMMM", date(int(key[:4]), int(key[5:]), 1), locale=_babel(locale))
+        return at_start(format_skeleton("yMMMM", date(int(key[:4]), int(key[5:]), 1), locale=_babel(locale)))
     if dimension == "language":
         return language_name(key, locale)
     word = _WORDS.get(dimension, {}).get(key)

@@ -18,7 +18,7 @@ from jinja2.runtime import Context
 from lms.core.base.settings import resource
 from lms.core.text.i18n import SPOKEN, _, catalogue, cldr_locale, language_tag, offered_languages, spoken, translated
 from lms.core.text.i18n import reader_locale as reader_locale
-from lms.core.text.punctuation import colon, comma, full_stop, gap, listed, separator
+from lms.core.text.punctuation import at_start, colon, comma, full_stop, gap, listed, separator
 from lms.web.request.identity import Unauthenticated, current_actor
 
 
@@ -30,7 +30,7 @@ def offered() -> tuple[tuple[str, str], ...]:
 def own_name(code: str) -> str:
     """A language's name in itself."""
     name = Locale.parse(code).get_display_name(code) or code
-    return name[:1].upper() + name[1:]
+    return at_start(name)
 
 
 def select() -> str:

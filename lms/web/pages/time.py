@@ -19,6 +19,7 @@ from babel.numbers import format_decimal
 from flask import Flask, g, has_request_context, request
 
 from lms.core.text.i18n import _, _l, cldr_locale
+from lms.core.text.punctuation import at_start
 from lms.core.time import clock, dates, durations, zones
 from lms.core.time.dates import beside_time, hours_in, moment_in, time_in
 from lms.core.time.dates import zone_city as zone_city
@@ -256,7 +257,7 @@ def init_app(app: Flask) -> None:
     """Registers the filters."""
     filters: dict[str, Callable[..., object]] = {
         "day": day, "short_day": short_day, "near_day": near_day, "month_name": month_name,
-        "weekday": weekday, "weekday_and_day": weekday_and_day, "day_and_month": day_and_month,
+        "at_start": at_start, "weekday": weekday, "weekday_and_day": weekday_and_day, "day_and_month": day_and_month,
         "clock": time_of_day, "hours": hours, "moment": moment,
         "brief_moment": brief_moment, "beside_time": beside_time, "timestamp": timestamp,
         "zone_city": zone_city, "number": number, "whole_number": whole_number,
