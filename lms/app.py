@@ -64,6 +64,7 @@ SLICES = (
     "viewing_groups",
     "nominations",
     "recordings",
+    "checks",
     "live",
     "certificates",
     "messages",

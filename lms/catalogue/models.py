@@ -145,7 +145,8 @@ class Policy(Base):
     the replay counts; 0: it does not.
     For the certificate: `min_lectures_percent`, the share of the lectures to attend, or in its place `min_lectures`,
     their number; `min_minutes`, what must have counted in all; `deadline`, the last day, in the organiser's zone, on
-    which a lecture that counts begins; `confirmed_names`, whether it waits until its holder has confirmed the name.
+    which a lecture that counts begins; `confirmed_names`, whether it waits until its holder has confirmed the name;
+    `checks_passed`, whether every knowledge check of the series has to be passed too.
     """
 
     __tablename__ = "policy"
@@ -170,6 +171,7 @@ class Policy(Base):
     min_minutes: Mapped[int | None]
     deadline: Mapped[date | None]
     confirmed_names: Mapped[bool] = mapped_column(default=False)
+    checks_passed: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
 

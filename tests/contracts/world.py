@@ -43,6 +43,11 @@ from lms.certificates.actions import designs
 from lms.certificates.actions.records import make_record
 from lms.certificates.models import Award, Certificate
 from lms.certificates.numbers import write
+from lms.checks.actions.attempts import begin_attempt
+from lms.checks.actions.bank import save_question
+from lms.checks.actions.checks import publish_check, save_check
+from lms.checks.models import QuestionKind
+from lms.checks.rules import CheckInput
 from lms.core.background.jobs import Job, JobState, request_job
 from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database.session import action, db
@@ -77,6 +82,7 @@ from lms.people.devices import Device
 from lms.people.models import ApiToken, Person, RoleGrant, SecondFactor, SignInSession
 from lms.people.passwords import hash_secret
 from lms.people.queries.countries import get_country
+from lms.people.queries.persons import addresses_of
 from lms.recordings.actions import set_captions
 from lms.recordings.queries import download_key, get_ready_recording
 from lms.recordings.uploads import PURPOSE as RECORDING
@@ -138,6 +144,9 @@ class Place:
     unfinished_recording: str = ""
     speaker_id: str = ""
     message_id: str = ""
+    check_id: int = 0
+    question_id: int = 0
+    attempt_id: str = ""
     readers: int = 0
     invitation: str = "none"
     profile_request: str = "none"
@@ -237,6 +246,10 @@ class World:
             "template": "lecture_cancelled",
             "speaker_id": visited.speaker_id,
             "message_id": visited.message_id,
+            "check_id": visited.check_id,
+            "question_id": visited.question_id,
+            "attempt_id": visited.attempt_id,
+            "format": "gift",
             "upload_id": {
                 "materials": visited.unfinished,
                 "recordings": visited.unfinished_recording,
@@ -573,6 +586,7 @@ def _things(world: World) -> None:
         letter = MessageInput(AudienceInput(), f"A message of {name}", "Dear {name},\n\nhttps://x.example/reading")
         place.message_id = save_message(name, None, letter, by=SYSTEM, at=at)
         place.readers = count_readers(get_series_to_write(name, by=SYSTEM), AudienceInput(), by=SYSTEM).number
+        _checks(place, at)
         place.design = _design(name, Make(world.app).actor(boss), at)
         place.room_token = make_token(world.app.config["SECRET_KEY"], joined.id)
         place.room_mark = make_mark(world.app.config["SECRET_KEY"], joined.id, clock.to_ms(now) - 60_000)
@@ -598,6 +612,21 @@ def _things(world: World) -> None:
 
 def _public_id_of_last(table: type[ApiToken] | type[SignInSession], secret: str) -> str:
     return db.session.scalars(select(table.public_id).where(table.secret_hash == hash_secret(secret))).one()
+
+
+def _checks(place: Place, at: datetime) -> None:
+    """A question, a check that has another one, and an attempt of the person of a place."""
+    asked = {"text": "Customs are digital.", "is_true": True}
+    item = save_question(place.slug, None, QuestionKind.TRUE_FALSE, asked, by=SYSTEM, at=at)
+    place.question_id = save_question(
+        place.slug, None, QuestionKind.SHORT_TEXT, {"text": "Who?", "forms": ["We"]}, by=SYSTEM, at=at
+    )
+    place.check_id = save_check(place.slug, None, CheckInput("What was learned", items=[item]), by=SYSTEM, at=at)
+    publish_check(place.slug, place.check_id, by=SYSTEM, at=at)
+    email = addresses_of([place.person.id])[place.person.id]
+    place.attempt_id, _is_new = begin_attempt(
+        place.slug, place.check_id, email=email, is_demonstration=True, by=SYSTEM, at=at
+    )
 
 
 def _same_people(world: World, name: str, place: Place, at: datetime) -> None:

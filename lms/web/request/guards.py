@@ -110,6 +110,8 @@ SCOPES = {
     "attendance:write": _l("Correct and close attendance, answer appeals, import reports"),
     "appeals:write": _l("Appeal about your own attendance"),
     "presence:write": _l("Take part in lectures"),
+    "checks:read": _l("Read knowledge checks, their questions and results"),
+    "checks:write": _l("Change questions and knowledge checks, and take them"),
     "certificates:read": _l("Read certificates"),
     "certificates:write": _l("Issue, revoke and withdraw certificates"),
     "messages:read": _l("Read messages to the people enrolled in a series"),

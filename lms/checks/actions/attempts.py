@@ -1,0 +1,174 @@
+"""Begins, saves and hands in attempts."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+
+from lms.catalogue.queries.series import get_series
+from lms.checks import questions, rules
+from lms.checks.actions.checks import limit_of
+from lms.checks.models import Attempt, AttemptState, Check, ExtraTime
+from lms.checks.queries.attempts import attempts_of, get_check, get_sitting, latest_version, sitting_of
+from lms.core.base.errors import Fault, Forbidden, Invalid, NotFound
+from lms.core.base.roles import SYSTEM, Actor
+from lms.core.database.session import action, db, one_at_a_time, read_column
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.enrolment.membership import enrolled_among
+from lms.people.queries.persons import find_person_id, members
+
+STEP = 100
+"""How many attempts that are over are handed in in one transaction."""
+
+
+@action
+def begin_attempt(
+    slug: str,
+    check_id: int,
+    *,
+    by: Actor,
+    at: datetime,
+    email: str | None = None,
+    is_demonstration: bool = False,
+) -> tuple[str, bool]:
+    """Begins an attempt, or goes on with the one that is open; returns its public id and whether it is new.
+
+    `email` names another person: an administrator may do that in a demonstration. Raises NotFound, Forbidden for people
+    who are not enrolled, Refused where no attempt is left or the check cannot be taken, Invalid (`email`).
+    """
+    series = get_series(slug, by=by)
+    person_id = by.person_id
+    if email is not None:
+        if not (by.is_administrator and is_demonstration):
+            raise Forbidden
+        person_id = find_person_id(email)
+        if person_id is None:
+            raise Invalid("email", _("We found no one with this address."))
+    if person_id is None or not enrolled_among([person_id], [series.id]):
+        raise Forbidden(_("Only people enrolled in this series can take part."))
+    check = get_check(series, check_id, by=by)
+    one_at_a_time(f"check {check.id} of person {person_id}")
+    attempts = attempts_of([check.id], person_id)[check.id]
+    for attempt in attempts:
+        if attempt.state is AttemptState.OPEN and rules.is_over(attempt, check, at):
+            _submit(attempt, at=at)
+        elif attempt.state is AttemptState.OPEN:
+            return attempt.public_id, False
+    rules.check_can_begin(check, attempts, at)
+    version = latest_version(check.id)
+    if version is None:
+        raise NotFound
+    extra = max(
+        db.session.scalars(
+            select(ExtraTime.percent).where(
+                ExtraTime.series_id == series.id, ExtraTime.person_id.in_(members(person_id))
+            )
+        ),
+        default=0,
+    )
+    attempt = Attempt(
+        check_id=check.id,
+        version_id=version.id,
+        person_id=person_id,
+        number=max((one.number for one in attempts), default=0) + 1,
+        total=rules.question_count(version.content),
+        started_at=at,
+        limit_at=limit_of(at, version.content["minutes"], extra),
+    )
+    db.session.add(attempt)
+    db.session.flush()
+    return attempt.public_id, True
+
+
+@action
+def save_answers(
+    public_id: str, answers: Mapping[str, Any], *, by: Actor, at: datetime, is_demonstration: bool = False
+) -> bool:
+    """Saves answers, by id of the question; those that are not named stay. The same answers again change nothing.
+
+    Returns whether they were saved: not once the attempt was handed in. One whose time is over is handed in as it was
+    saved. Raises NotFound, and Invalid (`answers.7`).
+    """
+    sitting = get_sitting(public_id, by=by, is_demonstration=is_demonstration)
+    attempt = sitting.attempt
+    db.session.refresh(attempt, with_for_update=True)
+    if rules.is_over(attempt, sitting.check, at):
+        if attempt.state is AttemptState.OPEN:
+            _submit(attempt, at=at)
+        return False
+    by_id = {str(question.id): question for question in sitting.questions}
+    faults, checked = [], {}
+    for key, sent in answers.items():
+        if key not in by_id:
+            faults.append(Fault(_("This attempt does not have this question."), f"answers.{key[:20]}"))
+            continue
+        try:
+            checked[key] = questions.checked_answer(by_id[key], sent)
+        except Invalid as error:
+            faults += error.faults
+    if faults:
+        raise Invalid(faults=faults)
+    attempt.answers = {**attempt.answers, **checked}
+    return True
+
+
+@action
+def submit_attempt(public_id: str, *, by: Actor, at: datetime, is_demonstration: bool = False) -> None:
+    """Hands in an attempt: it is marked, and can no longer be changed. Handed in again, nothing changes. Raises
+    NotFound."""
+    attempt = get_sitting(public_id, by=by, is_demonstration=is_demonstration).attempt
+    db.session.refresh(attempt, with_for_update=True)
+    if attempt.state is AttemptState.OPEN:
+        _submit(attempt, at=at)
+
+
+def _submit(attempt: Attempt, *, at: datetime) -> None:
+    sitting = sitting_of(attempt, by=SYSTEM)
+    marks = {str(one.id): questions.is_right(one, sitting.answer(one)) for one in sitting.questions}
+    attempt.state, attempt.marks = AttemptState.SUBMITTED, marks
+    attempt.right, attempt.total = sum(marks.values()), len(marks)
+    attempt.passed = attempt.right >= sitting.needed
+    attempt.submitted_at = min(at, sitting.end) if sitting.end is not None else at
+    db.session.flush()
+
+
+def submit_overdue(*, at: datetime | None = None) -> int:
+    """Hands in the attempts whose time is over, as they were saved; returns how many."""
+    at = at or clock.now()
+    done = 0
+    while count := _submit_some(at=at):
+        done += count
+    return done
+
+
+@action
+def _submit_some(*, at: datetime) -> int:
+    late = at - rules.GRACE
+    query = (
+        select(Attempt.id)
+        .join(Check, Check.id == Attempt.check_id)
+        .where(
+            Attempt.state == AttemptState.OPEN,
+            or_(Attempt.limit_at <= late, and_(Check.closes_at.is_not(None), Check.closes_at <= late)),
+        )
+        .order_by(Attempt.id)
+        .limit(STEP)
+    )
+    ids = list(read_column(query))
+    for attempt in db.session.scalars(
+        select(Attempt).where(Attempt.id.in_(ids), Attempt.state == AttemptState.OPEN).with_for_update()
+    ):
+        _submit(attempt, at=at)
+    return len(ids)
+
+
+@action
+def forget_person(person_id: int) -> None:
+    """Deletes what a person answered, and their extra time; results stay, without a name."""
+    rows = members(person_id)
+    for attempt in db.session.scalars(select(Attempt).where(Attempt.person_id.in_(rows))):
+        attempt.answers = {}
+    for extra in db.session.scalars(select(ExtraTime).where(ExtraTime.person_id.in_(rows))):
+        db.session.delete(extra)

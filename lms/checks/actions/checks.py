@@ -1,0 +1,166 @@
+"""Changes checks, and makes their versions."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import exists, func, select
+
+from lms.catalogue.models import Series
+from lms.catalogue.queries.lectures import list_lectures
+from lms.checks import rules
+from lms.checks.models import Attempt, AttemptState, BankQuestion, Check, CheckVersion, ExtraTime
+from lms.checks.queries.attempts import get_check, latest_version
+from lms.checks.queries.bank import get_series_to_edit, list_questions
+from lms.checks.questions import digest_of
+from lms.checks.rules import CheckInput
+from lms.core.base.errors import Invalid, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.session import action, db, one_at_a_time
+from lms.core.text.i18n import _
+from lms.enrolment.queries.rows import find_enrolment
+from lms.enrolment.rules import is_enrolled
+from lms.people.queries.persons import find_person_id
+
+
+@action
+def save_check(slug: str, check_id: int | None, typed: CheckInput, *, by: Actor, at: datetime) -> int:
+    """Makes a check, or changes one; returns its id. People who have begun it finish the version that they began.
+
+    For staff of the series: raises NotFound and Forbidden for others, Invalid as `rules.checked`, and Refused where a
+    published check would have no question, or attempts were made and it would be of another kind.
+    """
+    series = get_series_to_edit(slug, by=by)
+    one_at_a_time(f"checks of series {series.id}")
+    lectures = {lecture.id for lecture in list_lectures(series.id, by=by)}
+    known = {question.id for question in list_questions(series, by=by, ids=typed.items)}
+    draft = rules.checked(typed, lectures=lectures, questions=known)
+    if check_id is None:
+        count = db.session.scalar(select(func.count()).where(Check.series_id == series.id)) or 0
+        if count >= rules.MAX_CHECKS:
+            raise Refused(_("A series can have %(n)s knowledge checks at most.", n=rules.MAX_CHECKS))
+        check = Check(series_id=series.id, created_at=at)
+        db.session.add(check)
+    else:
+        check = get_check(series, check_id, by=by)
+        if check.kind is not draft.kind and _was_begun(check):
+            raise Invalid("kind", _("People have taken this check, so its kind can no longer be changed."))
+    if check.published_at is not None and not draft.items:
+        raise Invalid("items", _("Choose at least one question."))
+    for name in ("title", "kind", "lecture_id", "items", "drawn", "attempts", "minutes", "shuffle", "shows_answers",
+                 "opens_at", "closes_at"):  # fmt: skip
+        setattr(check, name, getattr(draft, name))
+    check.pass_percent = draft.pass_percent or 75
+    db.session.flush()
+    audit.record("save_check", by=by, at=at, detail={"check": check.id}, series=series.id)
+    if check.published_at is not None:
+        _renew_version(check, at)
+    return check.id
+
+
+@action
+def publish_check(slug: str, check_id: int, *, by: Actor, at: datetime) -> None:
+    """Lets the people enrolled take a check. Raises NotFound, Forbidden, and Refused for one without questions."""
+    series = get_series_to_edit(slug, by=by)
+    check = get_check(series, check_id, by=by)
+    if check.published_at is not None:
+        return
+    if not check.items:
+        raise Refused(_("Choose at least one question."))
+    check.published_at = at
+    _renew_version(check, at)
+    audit.record("publish_check", by=by, at=at, detail={"check": check.id}, series=series.id)
+
+
+@action
+def unpublish_check(slug: str, check_id: int, *, by: Actor, at: datetime) -> None:
+    """Makes a check a draft again. Raises NotFound, Forbidden, and Refused once somebody has begun it."""
+    series = get_series_to_edit(slug, by=by)
+    check = get_check(series, check_id, by=by)
+    db.session.refresh(check, with_for_update=True)
+    if _was_begun(check):
+        raise Refused(_("People have taken this check. Set an end instead."))
+    check.published_at = None
+    audit.record("unpublish_check", by=by, at=at, detail={"check": check.id}, series=series.id)
+
+
+@action
+def delete_check(slug: str, check_id: int, *, by: Actor, at: datetime) -> None:
+    """Deletes a draft. Raises NotFound, Forbidden, and Refused for a check that was published."""
+    series = get_series_to_edit(slug, by=by)
+    check = get_check(series, check_id, by=by)
+    if check.published_at is not None or _was_begun(check):
+        raise Refused(_("Only drafts can be deleted."))
+    db.session.delete(check)
+    audit.record("delete_check", by=by, at=at, detail={"check": check_id}, series=series.id)
+
+
+def _was_begun(check: Check) -> bool:
+    return bool(db.session.scalar(select(exists().where(Attempt.check_id == check.id))))
+
+
+def renew_versions(series: Series, *, at: datetime) -> None:
+    """After a change of questions, has those who begin from now on sit them as they are, inside the running action."""
+    for check in db.session.scalars(select(Check).where(Check.series_id == series.id, Check.published_at.is_not(None))):
+        _renew_version(check, at)
+
+
+def _renew_version(check: Check, at: datetime) -> None:
+    content = _content_of(check)
+    digest = digest_of(content)
+    newest = latest_version(check.id)
+    if newest is None or newest.digest != digest:
+        number = 1 if newest is None else newest.number + 1
+        db.session.add(CheckVersion(check_id=check.id, number=number, digest=digest, content=content, at=at))
+        db.session.flush()
+
+
+def _content_of(check: Check) -> dict[str, Any]:
+    rows = {row.id: row for row in db.session.scalars(select(BankQuestion).where(BankQuestion.id.in_(check.items)))}
+    return {
+        "items": [{"id": id_, "kind": rows[id_].kind.value, "definition": rows[id_].definition} for id_ in check.items],
+        "drawn": check.drawn,
+        "shuffle": check.shuffle,
+        "pass_percent": check.pass_percent,
+        "minutes": check.minutes,
+    }
+
+
+@action
+def set_extra_time(slug: str, email: str, percent: int | None, *, by: Actor, at: datetime) -> None:
+    """Gives somebody enrolled in a series more time in its timed checks, in percent; null takes it away. An attempt
+    that is open gets it too.
+
+    Raises NotFound and Forbidden for others than staff, Invalid (`email`, `percent`).
+    """
+    series = get_series_to_edit(slug, by=by)
+    person_id = find_person_id(email)
+    if person_id is None or not is_enrolled(find_enrolment(series.id, person_id)):
+        raise Invalid("email", _("Nobody enrolled in this series has this address."))
+    if percent is not None and not 1 <= percent <= rules.MAX_EXTRA:
+        raise Invalid("percent", _("Enter a number from %(low)s to %(high)s.", low=1, high=rules.MAX_EXTRA))
+    row = db.session.get(ExtraTime, (series.id, person_id), populate_existing=True)
+    if row is not None and percent is None:
+        db.session.delete(row)
+    elif row is not None and percent is not None:
+        row.percent = percent
+    elif percent is not None:
+        db.session.add(ExtraTime(series_id=series.id, person_id=person_id, percent=percent))
+    _move_limits(series.id, person_id, percent or 0)
+    audit.record("set_extra_time", by=by, at=at, series=series.id, person=person_id)
+
+
+def _move_limits(series_id: int, person_id: int, percent: int) -> None:
+    query = (
+        select(Attempt, CheckVersion.content)
+        .join(Check, Check.id == Attempt.check_id)
+        .join(CheckVersion, CheckVersion.id == Attempt.version_id)
+        .where(Check.series_id == series_id, Attempt.person_id == person_id, Attempt.state == AttemptState.OPEN)
+    )
+    for attempt, content in db.session.execute(query):
+        attempt.limit_at = limit_of(attempt.started_at, content["minutes"], percent)
+
+
+def limit_of(started_at: datetime, minutes: int | None, extra_percent: int) -> datetime | None:
+    """Until when an attempt can be answered, by its time limit alone."""
+    return None if minutes is None else started_at + timedelta(minutes=minutes * (100 + extra_percent) / 100)

@@ -1,0 +1,1 @@
+"""Files of questions that other systems read and write."""

@@ -1,0 +1,17 @@
+"""What knowledge checks do when something happened below."""
+
+from lms.checks.actions.attempts import forget_person
+from lms.checks.queries.attempts import export_of_person
+from lms.core.base.events import PersonErased, PersonExportAsked, handles
+
+
+@handles(PersonErased)
+def on_erased(event: PersonErased) -> None:
+    """Deletes the answers of the person."""
+    forget_person(event.person_id)
+
+
+@handles(PersonExportAsked)
+def on_export(event: PersonExportAsked) -> None:
+    """Adds the attempts of the person."""
+    event.parts["knowledge_checks"] = export_of_person(event.person_id)
