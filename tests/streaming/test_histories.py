@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count, pairwise
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
 
 import pytest
@@ -24,16 +27,19 @@ from lms.core.base.errors import Refused
 from lms.core.base.roles import Actor
 from lms.core.database.session import db
 from lms.core.storage import files
+from lms.core.storage.programs import find_ffmpeg
 from lms.core.time import clock
 from lms.people.models import new_public_id
 from lms.recordings.replays import find_replays
 from lms.streaming.actions import add_source_file, go_live, receive_chunk, stop_streaming
 from lms.streaming.media_probe import MediaInfo
-from lms.streaming.models import StreamState, Track
-from lms.streaming.queries import find_stream, replay_parts
+from lms.streaming.models import Stream, StreamState, Track
+from lms.streaming.queries import find_stream, list_epochs, replay_parts
 from lms.streaming.rules import source_key
+from lms.streaming.stream_packager import StreamPackager
 from tests.factories import Make
-from tests.streaming.simulation import HEADER, SECOND, Simulation, Tape, cluster
+from tests.streaming.media import chunks_of, webm
+from tests.streaming.simulation import HEADER, SECOND, Killed, Simulation, Tape, cluster
 
 pytestmark = [pytest.mark.usefixtures("context")]
 CLUSTER = len(cluster(0, 0, is_key=True))
@@ -198,15 +204,15 @@ class Broadcast:
             yield int(segment)
 
 
-chunks_of = st.frozensets(st.integers(0, 9), max_size=2)
+chunk_numbers = st.frozensets(st.integers(0, 9), max_size=2)
 sendings = st.lists(
     st.builds(
         Sending,
         seconds=st.integers(1, 10),
         keys=st.integers(1, 3),
         shift=st.integers(-10, 10),
-        lost=st.one_of(st.just(frozenset()), chunks_of),
-        late=chunks_of,
+        lost=st.one_of(st.just(frozenset()), chunk_numbers),
+        late=chunk_numbers,
         ahead=st.sampled_from([0, 0, 2]),
         sleeps_after=st.sampled_from([None, None, 0, 2]),
         end=st.sampled_from(["stopped", "paused", "vanished"]),
@@ -253,3 +259,53 @@ def test_each_second_that_came_whole_is_shown_once(
         replay = find_replays([broadcast.id]).get(broadcast.id)
         assert replay is not None
         assert (replay.shown_ms, replay.length_ms) == (counted * SECOND, len(given_seconds) * SECOND)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3))
+def test_with_ffmpeg_nothing_is_lost_and_nothing_comes_twice(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Real recordings of real lengths, whose packager is killed again and again: as long as what was sent."""
+    draw = Random(seed)
+    monkeypatch.setattr(make.app.extensions["lms.config"], "segment_seconds", 1)
+    monkeypatch.setattr("lms.streaming.rules.LATE_CHUNKS", timedelta())
+    began = clock.now() - timedelta(minutes=5)
+    by = make.administrator()
+    lecture = make.lecture(state="live", starts_at=began, actual_start=began)
+    lengths = [draw.choice((2, 3, 4)) for _session in range(draw.randrange(1, 4))]
+    for length in lengths:
+        session = go_live(lecture.id, takes_over=True, by=by, at=clock.now()).public_id
+        for number, chunk in enumerate(chunks := chunks_of(webm(length), draw.randrange(2, 9))):
+            receive_chunk(session, number, chunk, sha256=hashlib.sha256(chunk).digest(), at=clock.now())
+        stop_streaming(session, chunk_count=len(chunks), at=clock.now())
+        if draw.randrange(2):
+            pause_lecture(lecture.id, by=by, at=clock.now())
+    end_lecture(lecture.id, by=by, at=clock.now())
+    stream, program, store = find_stream(lecture.id, Track.MAIN), find_ffmpeg(), files.store
+    assert stream is not None
+    assert program is not None, "make video installs it"
+    left, stored = [draw.randrange(1, 12) for _kill in range(2)], []
+
+    def store_or_die(key: str, content: bytes) -> None:
+        stored.append(key)
+        if left and len(stored) > left[-1]:
+            left.pop()
+            stored.clear()
+            raise Killed
+        store(key, content)
+
+    monkeypatch.setattr(files, "store", store_or_die)
+    for number in count():
+        packager = StreamPackager(make.app, stream.id, program, tmp_path / str(number), threading.Event())
+        try:
+            packager._run()
+            break
+        except Killed:
+            db.session.rollback()
+    db.session.rollback()
+    assert db.session.get_one(Stream, stream.id).state is StreamState.COMPLETE
+    epochs = list_epochs(stream.id)
+    assert sum(epoch.length_ms for epoch in epochs) == pytest.approx(sum(lengths) * SECOND, abs=200 * len(epochs))
+    walls = [(part.wall_ms, part.wall_ms + part.length_ms) for part in replay_parts(lecture.id)]
+    assert all(end <= start for (_start, end), (start, _end) in pairwise(walls))
