@@ -46,7 +46,7 @@ class BatchView(Generic[Batch, Owner]):
     """A batch with the names of who confirmed and undid it (null: the system), and how many of its rows are in each
     state."""
 
-    kind: "Kind[Batch, Owner]"
+    kind: "BatchKind[Batch, Owner]"
     owner: Owner
     batch: Batch
     confirmed_by: str | None
@@ -108,7 +108,7 @@ class DetailedBatch(BatchView[Batch, Owner]):
     left_out: Sequence[Any]
 
 
-class Kind(ABC, Generic[Batch, Owner]):
+class BatchKind(ABC, Generic[Batch, Owner]):
     """One kind of batch, such as corrections of attendance. A slice has one object of it and calls `register`.
 
     A batch belongs to an *owner*, such as a lecture, whose staff make it. `owner` is its name in addresses, arguments
@@ -375,7 +375,7 @@ class Kind(ABC, Generic[Batch, Owner]):
         return left, batch.size, counts
 
 
-def register(kind: Kind[Any, Any]) -> None:
+def register(kind: BatchKind[Any, Any]) -> None:
     """Makes the task of a kind known; for the `jobs` of a slice."""
 
     @job(kind.job)

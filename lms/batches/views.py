@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import TextAreaField
 
-from lms.batches.kinds import Kind
+from lms.batches.kinds import BatchKind
 from lms.batches.models import AT_ONCE, NAMED, BatchRow, EntryState
 from lms.core.base.errors import Invalid, Refused
 from lms.core.base.roles import Role
@@ -41,7 +41,7 @@ class BatchPages:
     besides what all have; `question` is the label of the reason, which has at most `reason_length` characters.
     """
 
-    kind: Kind[Any, Any]
+    kind: BatchKind[Any, Any]
     path: str
     endpoints: tuple[str, str, str]
     templates: tuple[str, str]

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import update
 
-from lms.batches.kinds import Kind
+from lms.batches.kinds import BatchKind
 from lms.batches.models import EntryState
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series, get_series_by_id
@@ -34,7 +34,7 @@ CHANGES = {
 """What a batch can do, and to people in which states: accept applications, reject, withdraw."""
 
 
-class EnrolmentChangeKind(Kind[EnrolmentBatch, Series]):
+class EnrolmentChangeKind(BatchKind[EnrolmentBatch, Series]):
     """Decisions about enrolments in one series, for its staff. Only withdrawing can be undone; only rejecting needs a
     reason."""
 

@@ -35,7 +35,7 @@ _MOST_ROWS = 41
 """More than any form has: what is posted beyond is not read."""
 _NUMBER = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,6})?")
 _SHORT = 150
-"""A text of at most so many characters is asked in one line."""
+"""The most characters of a text that is asked in one line."""
 
 
 class AnswersForm(BaseForm):

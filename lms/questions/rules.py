@@ -3,8 +3,8 @@
 What this offers to other slices:
 
 - `Question`: one question with its texts in several languages. A form is a sequence of them, stored as JSON (`dump`,
-  `load`). Whoever stores answers keeps the version of the form that they were given to, so that an answer keeps its
-  question: a changed form is a new row, never a changed one.
+  `load`). A slice that stores answers keeps the version of the form that they were given to, so that an answer keeps
+  its question: a changed form is a new row, never a changed one.
 - `checked_questions` checks a form that somebody wrote, from a page or from the API, and gives new questions a key.
 - `checked_answers` reads what was answered, from a posted form or from JSON, and names what is wrong at each key.
 - `answer_words` says an answer in the reader's language.
@@ -69,8 +69,8 @@ class Question:
 
     def words(self, locale: str) -> Words:
         """The texts in this language, or each in the main language where there is none."""
-        own = next((self.translations[code] for code in _fitting(self.translations, locale)), Words())
-        return Words(own.text or self.text, own.options or self.options)
+        translated = next((self.translations[code] for code in _fitting(self.translations, locale)), Words())
+        return Words(translated.text or self.text, translated.options or self.options)
 
     def option(self, value: str, locale: str) -> str:
         """An option in this language. One that the question no longer has is given as it was stored."""

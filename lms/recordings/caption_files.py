@@ -75,7 +75,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
-    """What stands between empty lines, with the number of its first line, without headers, notes and styles."""
+    """Yields the blocks between empty lines, with the number of the first line, without headers, notes and styles."""
     block: list[str] = []
     is_webvtt = text.startswith("WEBVTT")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

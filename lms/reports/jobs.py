@@ -24,7 +24,7 @@ from lms.reports.actions.snapshots import count_frozen
 from lms.reports.exports import ExportRows, about, opened, was_anybody_erased, write
 from lms.reports.periods import last_due, next_due
 from lms.reports.queries.saved import Plan, list_plans, may_see, subscribed, was_run
-from lms.reports.rules import EXPORT_KEPT, Question, Slice, read_question
+from lms.reports.rules import EXPORT_KEPT, ReportQuestion, Slice, read_question
 from lms.reports.snapshots import freeze
 from lms.web.pages.locale import speaking
 from lms.web.pages.time import zone_city
@@ -138,7 +138,7 @@ def _letters(plan: Plan, day: date, owner: Actor | None, *, at: datetime) -> tup
     return letters, len(readers) - len(seeing)
 
 
-def _frozen(name: str, question: Question, slice_: Slice, locale: str, *, by: Actor, at: datetime) -> str:
+def _frozen(name: str, question: ReportQuestion, slice_: Slice, locale: str, *, by: Actor, at: datetime) -> str:
     with speaking(locale, None):
         place = zone_city(clock.reporting_zone())
         given = {"figure": question.figure, "place": place, "locale": locale}

@@ -254,7 +254,7 @@ PARAMETERS: Final = ("figure", "rows", "columns", "period", "from", "to", *FILTE
 
 
 @dataclass(frozen=True)
-class Question:
+class ReportQuestion:
     """The settings of a report: the figure, the dimensions, and a slice whose dates can come from a moving period."""
 
     figure: str
@@ -270,7 +270,7 @@ class Question:
         return replace(self.slice, from_day=first, to_day=last)
 
 
-def read_question(parameters: Mapping[str, str]) -> Question:
+def read_question(parameters: Mapping[str, str]) -> ReportQuestion:
     """Parses parameters into a question. Raises Invalid with the parameter for what cannot be answered."""
     given = {name: parameters[name] for name in PARAMETERS if parameters.get(name)}
     figure, period = given.get("figure", "participants"), given.get("period")
@@ -295,7 +295,7 @@ def read_question(parameters: Mapping[str, str]) -> Question:
     dimensions = tuple(given[name] for name in ("rows", "columns") if name in given)
     check_question(slice_, dimensions)
     check_values(slice_)
-    return Question(figure, dimensions, None if period is None else Period(period), slice_)
+    return ReportQuestion(figure, dimensions, None if period is None else Period(period), slice_)
 
 
 def both_given() -> str:

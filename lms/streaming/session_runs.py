@@ -195,13 +195,13 @@ def _most_ms(session: StreamSession) -> int:
 
 
 def _place_of(fed: int, starts: Sequence[_ChunkStart]) -> ChunkPlace:
-    """The byte of a chunk that stands at an offset of what was read."""
+    """The byte of a chunk for an offset of the bytes read."""
     start = max(candidate for candidate in starts if candidate.fed <= fed)
     return ChunkPlace(start.place.chunk, fed - start.fed + start.place.offset)
 
 
 def end_of_waiting(session: StreamSession, number: int, waited: float) -> RunEnd | None:
-    """How a run ends that has waited for a chunk for so many seconds; null to go on waiting."""
+    """How a run ends that has `waited` for a chunk, in seconds; null to go on waiting."""
     is_over = is_session_over(session, number, waited)
     if is_over or waited > GAP_SECONDS:
         names = (int(name) for name, _at in files.listed(chunk_folder(session)) if name.isdecimal())

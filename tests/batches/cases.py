@@ -13,7 +13,7 @@ from lms.attendance.actions import correction_batches
 from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance.queries.roster import roster
 from lms.attendance.queries.roster_query import RosterFilter
-from lms.batches.kinds import BatchView, Kind
+from lms.batches.kinds import BatchKind, BatchView
 from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database.audit import AuditEntry
 from lms.core.database.session import db
@@ -40,7 +40,7 @@ class Case:
     written, and `effects_of_both` is their number once the batch was applied and undone.
     """
 
-    kind: Kind[Any, Any]
+    kind: BatchKind[Any, Any]
     make: Any
     at: datetime
     person: Any
@@ -152,7 +152,7 @@ def decisions(make: Any) -> Case:
     )
 
 
-CASES: dict[Kind[Any, Any], Callable[[Any], Case]] = {
+CASES: dict[BatchKind[Any, Any], Callable[[Any], Case]] = {
     correction_batches.CORRECTIONS: corrections,
     batch_actions.ENROLMENT_CHANGES: enrolments,
     DECISIONS: decisions,

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from lms.batches import kinds
-from lms.batches.kinds import Kind
+from lms.batches.kinds import BatchKind
 from lms.batches.models import EntryState
 from lms.core.background import jobs
 from lms.core.background.jobs import Job, JobState
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.job)
 
 
 @pytest.fixture
-def case(make: Any, context: None, kind: Kind[Any, Any]) -> Case:
+def case(make: Any, context: None, kind: BatchKind[Any, Any]) -> Case:
     return CASES[kind](make)
 
 
 @pytest.mark.usefixtures("app")
-def test_every_kind_has_a_case(kind: Kind[Any, Any]) -> None:
-    assert {type(kind) for kind in CASES} == set(Kind.__subclasses__())
+def test_every_kind_has_a_case(kind: BatchKind[Any, Any]) -> None:
+    assert {type(kind) for kind in CASES} == set(BatchKind.__subclasses__())
     assert kind.job in jobs.REGISTRY
 
 
@@ -165,7 +165,7 @@ def test_what_cannot_be_confirmed_or_undone_changes_nothing(case: Case) -> None:
     assert (case.rows(), case.view(batch).stage, case.recorded()) == (before, "previewed", [])
 
 
-def test_the_pages_preview_confirm_and_undo(client: Any, make: Any, kind: Kind[Any, Any]) -> None:
+def test_the_pages_preview_confirm_and_undo(client: Any, make: Any, kind: BatchKind[Any, Any]) -> None:
     with make.app.app_context():
         case = CASES[kind](make)
         before, batch = case.rows(), case.preview()
@@ -193,7 +193,7 @@ def test_the_pages_preview_confirm_and_undo(client: Any, make: Any, kind: Kind[A
 
 
 def test_the_page_of_a_task_shows_progress_and_what_stopped(
-    client: Any, make: Any, kind: Kind[Any, Any], monkeypatch: pytest.MonkeyPatch
+    client: Any, make: Any, kind: BatchKind[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kinds, "AT_ONCE", 1)
     with make.app.app_context():

@@ -15,7 +15,7 @@ from lms.attendance.queries import correction_batches as queries
 from lms.attendance.queries.outcomes import corrections_in, written_credits
 from lms.attendance.queries.roster import get_editable_lecture, not_on_roster
 from lms.attendance.queries.roster_query import RosterFilter, filtered
-from lms.batches.kinds import Kind
+from lms.batches.kinds import BatchKind
 from lms.batches.models import BatchStage, EntryState
 from lms.catalogue.models import Lecture
 from lms.catalogue.rules import check_can_edit_lecture
@@ -27,7 +27,7 @@ from lms.core.text.typed_text import checked_words
 from lms.people.queries.persons import person_ids_of
 
 
-class Corrections(Kind[CorrectionBatch, Lecture]):
+class Corrections(BatchKind[CorrectionBatch, Lecture]):
     """Corrections of attendance in one lecture. A null outcome removes corrections, which needs no reason."""
 
     batches, entries, item = CorrectionBatch, CorrectionBatchEntry, "person_id"

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from lms.attendance_imports.readers.report import Report, ReportRow, SumRow
 from lms.attendance_imports.readers.sums import settle_sums
-from lms.attendance_imports.readers.times import Read, Times, Unreadable
+from lms.attendance_imports.readers.times import Read, Times, UnreadableTime
 from lms.core.base.errors import Fault
 from lms.core.text.i18n import _, _n
 from lms.core.text.punctuation import gap
@@ -192,7 +192,7 @@ class _Taker:
         """The moments that a cell may mean, none where it is empty; or why it cannot be read."""
         if moment is None:
             return (), ""
-        if known is None or isinstance(moment, Unreadable):
+        if known is None or isinstance(moment, UnreadableTime):
             return (), _("“%(column)s” is not a valid time.", column=heading)
         possible = self.times.possible(known)
         if possible:

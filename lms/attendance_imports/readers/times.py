@@ -18,13 +18,13 @@ _BLANK = {"", "-", "--", "---", "—", "–", "n/a", "null", "none"}
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableTime:
     """The text of a cell that should be a time, and is none."""
 
     text: str
 
 
-Read = Moment | Unreadable | None
+Read = Moment | UnreadableTime | None
 """One cell: a time, what cannot be read, or nothing where the cell is empty or holds a dash."""
 
 
@@ -57,7 +57,7 @@ class Times:
             return None
         moment = self._seen(timestamps.read(text), text) or timestamps.read_clock(text)
         if moment is None:
-            return Unreadable(text)
+            return UnreadableTime(text)
         is_local = timestamps.is_local(moment)
         self._local = self._local or is_local
         self._clocks = self._clocks or isinstance(moment, time)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from lms.batches.kinds import Kind
+from lms.batches.kinds import BatchKind
 from lms.core.base.errors import Invalid, NotFound, Refused
 from lms.core.base.roles import Actor
 from lms.core.database.bulk import among
@@ -31,7 +31,7 @@ from lms.nominations.queries.listing import NominationFilter, matching
 from lms.nominations.rules import check_can_decide, checked_reason
 
 
-class Decisions(Kind[DecisionBatch, None]):
+class Decisions(BatchKind[DecisionBatch, None]):
     """Decisions of administrators on nominations of any series."""
 
     batches, entries, item = DecisionBatch, DecisionBatchEntry, "nomination_id"

@@ -20,7 +20,7 @@ from lms.people.queries.persons import canonical, find_person_by_email, members
 from lms.reports.models import ReportRecipient, ReportRun, ReportSchedule, SavedReport, UnsubscribeLink
 from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import get_saved, is_of, may_see
-from lms.reports.rules import PARAMETERS, Question, read_question
+from lms.reports.rules import PARAMETERS, ReportQuestion, read_question
 
 LONGEST_NAME = 100
 MOST_SAVED = 100
@@ -220,13 +220,13 @@ def _clean_name(name: str) -> str:
     return line
 
 
-def _check_may_see(question: Question, *, by: Actor, at: datetime) -> None:
+def _check_may_see(question: ReportQuestion, *, by: Actor, at: datetime) -> None:
     today = clock.day_of(at, clock.reporting_zone())
     if not by.is_signed_in or not may_see(question.on(today), by=by):
         raise Forbidden
 
 
-def _readers(addresses: str, question: Question, *, at: datetime) -> dict[int, str]:
+def _readers(addresses: str, question: ReportQuestion, *, at: datetime) -> dict[int, str]:
     """The people with these e-mail addresses who can see a report: person → address as typed. Raises Invalid."""
     typed = list(dict.fromkeys(addresses.replace(",", " ").replace(";", " ").split()))
     if not typed:

@@ -33,7 +33,7 @@ _WANTED = "paper_language"
 
 @contextmanager
 def drawable_language(kind: str = "pdf") -> Iterator[None]:
-    """What is read within for a PDF is in English where no installed font has the letters of the reader's language.
+    """Reads what follows for a PDF in English where no installed font has the letters of the reader's language.
 
     `pdf_of`, called within, says why.
     """

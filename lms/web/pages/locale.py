@@ -91,7 +91,7 @@ def language_offer(code: str) -> LanguageOffer:
 
 @contextmanager
 def speaking(code: str, zone: str | None) -> Iterator[None]:
-    """What is rendered within is for a reader of this language, if it is translated, and IANA zone: mail."""
+    """Renders what follows for a reader of this language, if it is translated, and IANA zone: mail."""
     outside = {name: g.pop(name) for name in ("language", "zone", "catalogue") if name in g}
     g.zone = zone or None
     try:
