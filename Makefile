@@ -21,8 +21,8 @@ help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: $(VENV)/.runtime catalogues ## builds the demonstration programme and serves it (PORT=8000, PEOPLE=, KEEP=1, LMS_DATA)
-	@$(RUN) static/fonts.py
+demo: $(VENV)/.made ## builds the demonstration programme and serves it (PORT=8000, PEOPLE=, KEEP=1, LMS_DATA)
+	@$(MAKE) -j2 catalogues small-fonts
 	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep) --beside "$(MAKE) assets" --afterwards "$(MAKE) -k video fonts"
 
 .PHONY: serve
@@ -110,6 +110,10 @@ catalogues: $(VENV)/.runtime ## compiles the catalogues of translations
 .PHONY: assets
 assets: $(VENV)/.runtime $(VENV)/.build catalogues
 	@$(RUN) static/build.py
+	@$(RUN) static/fonts.py
+
+.PHONY: small-fonts
+small-fonts: $(VENV)/.made
 	@$(RUN) static/fonts.py
 
 .PHONY: fonts

@@ -86,9 +86,10 @@ def demo(host: str, port: int, people: int | None, keep: bool, beside: str, afte
     if not os.environ.get("LMS_BASE_URL"):
         overrides["base_url"] = f"http://127.0.0.1:{port}"
     config = Config.load(None, **overrides)
+    preparing = subprocess.Popen(shlex.split(beside)) if beside else None  # noqa: S603  given at the terminal
     load_slices()
     # Building starts threads, such as the typesetter's, that would be missing in forked web processes
-    with _forked(stop_with_parent) as is_child, _running("" if is_child else beside):
+    with _forked(stop_with_parent) as is_child, _awaited(None if is_child else preparing, beside):
         if is_child:
             ensure(create_app, config, people=people, keep=keep, now=clock.now(), say=click.echo, leave_rest=True)
     click.echo(f"Serving at http://{host}:{port} – sign in as admin@, instructor@, focal.ke@ or trainee@demo.test")
@@ -111,7 +112,8 @@ def _forked(watch_parent: Callable[[], None]) -> Iterator[bool]:
         os.dup2(ours, 0)
         threading.Thread(target=watch_parent, daemon=True).start()
         yield True
-        sys.exit()
+        sys.stdout.flush()
+        os._exit(0)  # taking apart all that a build made takes more than a second
     os.close(ours)
     try:
         yield False
@@ -123,9 +125,8 @@ def _forked(watch_parent: Callable[[], None]) -> Iterator[bool]:
 
 
 @contextmanager
-def _running(command: str) -> Iterator[None]:
-    """Runs a command alongside the block, and waits for it. Raises ClickException where it fails."""
-    process = subprocess.Popen(shlex.split(command)) if command else None  # noqa: S603  given at the terminal
+def _awaited(process: subprocess.Popen[bytes] | None, command: str) -> Iterator[None]:
+    """Waits for a process after the block, and ends it where the block fails. Raises ClickException where it fails."""
     try:
         yield
     except BaseException:

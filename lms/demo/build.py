@@ -148,12 +148,15 @@ def _fill(demonstration: Demonstration, files: Files, progress: Progress) -> Non
 
 
 def _fill_rest(demonstration: Demonstration, progress: Progress) -> None:
-    """Adds what people find on the pages of lectures and after they signed in: files, nominations, e-mails of the last
-    days, people who registered twice."""
-    now = demonstration.now
-    lin = _instructor_addresses()["lin"]
+    """Adds what people find on the pages of lectures and after they signed in: lectures to answer for and to prepare,
+    files, nominations, e-mails of the last days, people who registered twice."""
+    now, addresses = demonstration.now, _instructor_addresses()
+    lin = addresses["lin"]
     with progress.phase("Search"):
         _index_people()
+    with progress.phase("Lectures that wait for their staff"):
+        leave_to_answer(now, addresses)
+        prepare_next_year(demonstration.series, lin, now=now)
     with progress.phase("Files of lectures"):
         upload_files(demonstration.series, _lecture_ids(), now=now)
     with progress.phase("Nominations"):
@@ -230,8 +233,6 @@ def take_in(demonstration: Demonstration, files: Files, progress: Progress) -> N
     with progress.phase("Lecture that is live"):
         go_live(demonstration, series_ids, lecture_ids)
     follow_up.gather_groups(demonstration, lecture_ids)
-    leave_to_answer(demonstration.now, addresses)
-    prepare_next_year(demonstration.series, addresses["lin"], now=demonstration.now)
     with progress.phase("Certificates") as tell:
         _certify(demonstration, series_ids, tell)
 
