@@ -60,6 +60,7 @@ SLICES = (
     "materials",
     "speakers",
     "streaming",
+    "discussion",
     "attendance_imports",
     "viewing_groups",
     "nominations",

@@ -18,6 +18,8 @@ from lms.core.text.i18n import _, _n
 from lms.core.text.punctuation import comma
 from lms.core.time import clock
 from lms.core.time.durations import MINUTE_MS, needed_minutes, tenth_minutes, whole_minutes, with_seconds
+from lms.discussion.queries import get_shared
+from lms.discussion.views import panel_values, shared_json
 from lms.live.actions import begin_replay, join_lecture, report_played
 from lms.live.queries import Audience, Room, RoomSnapshot, can_go_live, get_audience, get_room, get_snapshot
 from lms.live.rules import MAX_PLAYED, RoomState, read_played
@@ -69,6 +71,7 @@ def room(lecture_id: int) -> ResponseReturnValue:
         shows_link=_shows_link(view),
         media=media_address(lecture_id, at=view.at),
         offline_ms=OFFLINE_MS,
+        **panel_values(lecture_id, at=view.at),
     )
 
 
@@ -85,6 +88,7 @@ def _studio(room: Room) -> str:
         pause_minutes=PAUSE_MINUTES,
         stuck_seconds=STUCK_SECONDS,
         time_words=_time_words(room.elapsed_ms, room.lecture.duration_minutes),
+        **panel_values(room.lecture.id, at=room.at),
     )
 
 
@@ -199,6 +203,7 @@ def snapshot(mac: str, expires: int, lecture_id: int) -> ResponseReturnValue:
         playlist=_playlist(lecture_id, current, at),
         recording=_recording(current),
         notices=[],
+        discussion=shared_json(get_shared(lecture_id, at=at)),
         media=media_address(lecture_id, at=at),
     )
     answer.cache_control.public = True

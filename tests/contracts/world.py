@@ -53,6 +53,7 @@ from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database.session import action, db
 from lms.core.storage import files
 from lms.core.time import clock
+from lms.discussion.actions import ask_question, raise_hand
 from lms.enrolment import batch_actions as enrolments
 from lms.enrolment.actions.calendars import make_address, note_reading
 from lms.enrolment.models import EnrolmentStatus
@@ -147,6 +148,8 @@ class Place:
     check_id: int = 0
     question_id: int = 0
     attempt_id: str = ""
+    asked_id: int = 0
+    hand_id: str = ""
     readers: int = 0
     invitation: str = "none"
     profile_request: str = "none"
@@ -250,6 +253,7 @@ class World:
             "question_id": visited.question_id,
             "attempt_id": visited.attempt_id,
             "format": "gift",
+            "hand_id": visited.hand_id,
             "upload_id": {
                 "materials": visited.unfinished,
                 "recordings": visited.unfinished_recording,
@@ -277,6 +281,8 @@ class World:
                 "dashboards.merged_country": "QM" if place == "mine" else "QN",
             }.get(endpoint, visited.twin),
         }
+        if endpoint.startswith("discussion"):
+            values["question_id"] = visited.asked_id
         if endpoint.startswith("nominations"):
             values["public_id"] = visited.nomination
             values["batch"] = (
@@ -356,6 +362,14 @@ STATE_OF = {
     "catalogue_api.reopen": "ended",
     "catalogue_api.confirm": "ended",
     "live.audience": "live",
+    **{
+        f"discussion.{name}": "live"
+        for name in ("questions", "ask", "vote", "hand", "queue", "moderate", "lower", "settings", "export")
+    },
+    **{
+        f"discussion_api.{name}": "live"
+        for name in ("list_all", "ask", "vote", "change", "merge", "raise_hand", "lower_hand", "lower_other")
+    },
     "streaming.begin": "live",
     "streaming.pause": "live",
     "streaming.media": "live",
@@ -588,6 +602,7 @@ def _things(world: World) -> None:
         place.readers = count_readers(get_series_to_write(name, by=SYSTEM), AudienceInput(), by=SYSTEM).number
         _checks(place, at)
         place.design = _design(name, Make(world.app).actor(boss), at)
+        _add_question(place, at=now)
         place.room_token = make_token(world.app.config["SECRET_KEY"], joined.id)
         place.room_mark = make_mark(world.app.config["SECRET_KEY"], joined.id, clock.to_ms(now) - 60_000)
     _revoke(world.people[LISTED[2]].id, now)
@@ -608,6 +623,14 @@ def _things(world: World) -> None:
             world.tokens[kind][role] = _public_id_of_last(ApiToken, Make(world.app).token(owner))
             session_secret = begin_session(owner.id, Device("Safari", "iPhone"), lasts=timedelta(days=9), at=now)
             world.sessions[kind][role] = _public_id_of_last(SignInSession, session_secret)
+
+
+def _add_question(place: Place, *, at: datetime) -> None:
+    """A question and a raised hand in the live lecture."""
+    person, lecture_id = place.person, place.lectures["live"]
+    given: dict[str, Any] = {"person_id": person.id, "by": SYSTEM, "at": at}
+    place.asked_id = ask_question(lecture_id, "Which rail is the cheapest?", is_anonymous=False, **given)
+    place.hand_id = raise_hand(lecture_id, **given)
 
 
 def _public_id_of_last(table: type[ApiToken] | type[SignInSession], secret: str) -> str:

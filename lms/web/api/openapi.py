@@ -70,6 +70,7 @@ RESOURCES = (
         "Groups that watch together, their lists and signatures.",
         ("groups", "groups/people", "check-ins"),
     ),
+    Resource("Questions", "Questions of lectures, votes, and raised hands.", ("questions", "hand", "hands")),
     Resource("Certificates", "Read, verify, download, revoke and withdraw certificates.", ("certificates",)),
     Resource(
         "Issue of certificates",

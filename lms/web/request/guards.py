@@ -112,6 +112,8 @@ SCOPES = {
     "presence:write": _l("Take part in lectures"),
     "checks:read": _l("Read knowledge checks, their questions and results"),
     "checks:write": _l("Change questions and knowledge checks, and take them"),
+    "discussion:read": _l("Read questions of lectures"),
+    "discussion:write": _l("Ask questions and vote in lectures, and answer and hide questions"),
     "certificates:read": _l("Read certificates"),
     "certificates:write": _l("Issue, revoke and withdraw certificates"),
     "messages:read": _l("Read messages to the people enrolled in a series"),

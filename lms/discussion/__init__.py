@@ -1,0 +1,1 @@
+"""Questions, raised hands and polls of a lecture."""

@@ -1,0 +1,204 @@
+"""API calls for questions of lectures, votes and raised hands."""
+
+from typing import Any
+
+from apiflask import APIBlueprint, Schema
+from apiflask.fields import Boolean, Enum, Integer, List, Nested, String
+from apiflask.validators import Length
+from flask.typing import ResponseReturnValue
+
+from lms.core.base.errors import Invalid
+from lms.core.base.roles import Role
+from lms.core.base.settings import settings
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.discussion import actions
+from lms.discussion.models import QuestionState
+from lms.discussion.queries import QuestionView, get_question, list_questions
+from lms.discussion.views import throttle_questions, throttle_votes
+from lms.web.api.api import AnswerSchema, Instant, Nothing, PageQuery, integer_cursor
+from lms.web.api.idempotency import idempotent
+from lms.web.request.guards import SIGNED_IN, allow, scope
+from lms.web.request.identity import current_actor
+
+STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
+bp = APIBlueprint("discussion_api", __name__, url_prefix="/api/v1")
+_EMAIL = {"description": "Another person, by an administrator in a demonstration."}
+_STATES = [state.value for state in QuestionState]
+
+
+class ForWhomIn(Schema):
+    """For whom an administrator of a demonstration acts."""
+
+    email = String(load_default=None, allow_none=True, validate=Length(max=320), metadata=_EMAIL)
+
+
+class AskIn(ForWhomIn):
+    """A question. `anonymous`: other participants do not see the name."""
+
+    text = String(required=True)
+    anonymous = Boolean(load_default=False)
+
+
+class QuestionChangeIn(Schema):
+    """What staff change. `answer` in writing also answers the question; `hidden` requires a `reason`; `answering` says
+    that it is being answered now."""
+
+    state = Enum(QuestionState, by_value=True, load_default=None, allow_none=True)
+    answer = String(load_default=None, allow_none=True)
+    reason = String(load_default=None, allow_none=True)
+    answering = Boolean(load_default=False)
+
+
+class QuestionMergeIn(Schema):
+    """The question that stays."""
+
+    into = Integer(strict=True, required=True)
+
+
+class QuestionOut(AnswerSchema):
+    """A question. `by` is null where other participants do not see who asked; `mine`: the caller asked it; `voted`: the
+    caller voted for it. `reason`, why it was hidden, is for staff. `at_seconds` is its second in the replay."""
+
+    id = Integer(attribute="question.id")
+    text = String(attribute="question.text")
+    by = String(attribute="name", allow_none=True)
+    anonymous = Boolean(attribute="question.is_anonymous")
+    votes = Integer()
+    mine = Boolean(attribute="is_mine")
+    voted = Boolean(attribute="has_voted")
+    state = String(attribute="question.state", metadata={"enum": _STATES})
+    answering = Boolean(attribute="is_being_answered")
+    answer = String(attribute="question.answer")
+    reason = String(attribute="question.reason")
+    asked_at = Instant(attribute="question.asked_at")
+    answered_at = Instant(attribute="question.answered_at", allow_none=True)
+    at_seconds = Integer(allow_none=True)
+
+
+class QuestionsOut(AnswerSchema):
+    """Questions of a lecture, the most votes first."""
+
+    items = List(Nested(QuestionOut))
+    next = String(allow_none=True)
+
+
+class HandOut(AnswerSchema):
+    """A raised hand; null once it is lowered."""
+
+    hand = String(allow_none=True)
+
+
+def _person(email: str | None) -> int:
+    return actions.acting_person(email, is_demonstration=settings().is_demonstration, by=current_actor())
+
+
+def _read(lecture_id: int, question_id: int, person_id: int | None = None) -> QuestionView:
+    return get_question(lecture_id, question_id, person_id=person_id, by=current_actor(), at=clock.now())
+
+
+@bp.get("/lectures/<int:lecture_id>/questions")
+@allow(SIGNED_IN)
+@scope("discussion:read")
+@bp.input(PageQuery, location="query", arg_name="page")
+@bp.output(QuestionsOut)
+def list_all(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
+    """Lists the questions of a lecture that the caller can see, the most votes first."""
+    start = integer_cursor(page["cursor"]) or 0
+    if start > 1_000_000:
+        raise Invalid("cursor", _("This is not a cursor of this list."))
+    listed = list_questions(lecture_id, start=start, limit=page["limit"], by=current_actor(), at=clock.now())
+    return {"items": listed.items, "next": None if listed.following is None else str(listed.following)}
+
+
+@bp.post("/lectures/<int:lecture_id>/questions")
+@allow(SIGNED_IN)
+@scope("discussion:write")
+@throttle_questions
+@idempotent
+@bp.input(AskIn, arg_name="sent")
+@bp.output(QuestionOut, status_code=201)
+def ask(lecture_id: int, sent: dict[str, Any]) -> Any:
+    """Asks a question while the room is open."""
+    person_id = _person(sent["email"])
+    question_id = actions.ask_question(
+        lecture_id,
+        sent["text"],
+        is_anonymous=sent["anonymous"],
+        person_id=person_id,
+        by=current_actor(),
+        at=clock.now(),
+    )
+    return _read(lecture_id, question_id, person_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/questions/<int:question_id>/vote")
+@allow(SIGNED_IN)
+@scope("discussion:write")
+@throttle_votes
+@bp.input(ForWhomIn, arg_name="sent")
+@bp.output(QuestionOut)
+def vote(lecture_id: int, question_id: int, sent: dict[str, Any]) -> Any:
+    """Votes for an open question. A second vote changes nothing."""
+    person_id = _person(sent["email"])
+    actions.vote_for(lecture_id, question_id, person_id=person_id, by=current_actor(), at=clock.now())
+    return _read(lecture_id, question_id, person_id)
+
+
+@bp.patch("/lectures/<int:lecture_id>/questions/<int:question_id>")
+@allow(*STAFF)
+@scope("discussion:write")
+@bp.input(QuestionChangeIn, arg_name="sent")
+@bp.output(QuestionOut)
+def change(lecture_id: int, question_id: int, sent: dict[str, Any]) -> Any:
+    """Answers, hides or shows a question, as staff of the lecture."""
+    by, at = current_actor(), clock.now()
+    if sent["answering"]:
+        actions.take_question(lecture_id, question_id, by=by, at=at)
+    values = {name: sent[name] for name in ("state", "answer", "reason")}
+    actions.change_question(lecture_id, question_id, **values, by=by, at=at)
+    return _read(lecture_id, question_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/questions/<int:question_id>/merge")
+@allow(*STAFF)
+@scope("discussion:write")
+@bp.input(QuestionMergeIn, arg_name="sent")
+@bp.output(QuestionOut)
+def merge(lecture_id: int, question_id: int, sent: dict[str, int]) -> Any:
+    """Merges a question into another one, which is answered."""
+    actions.merge_questions(lecture_id, question_id, sent["into"], by=current_actor(), at=clock.now())
+    return _read(lecture_id, sent["into"])
+
+
+@bp.post("/lectures/<int:lecture_id>/hand")
+@allow(SIGNED_IN)
+@scope("discussion:write")
+@throttle_votes
+@bp.input(ForWhomIn, arg_name="sent")
+@bp.output(HandOut)
+def raise_hand(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
+    """Raises one's hand. Raised again, nothing changes."""
+    person_id = _person(sent["email"])
+    return {"hand": actions.raise_hand(lecture_id, person_id=person_id, by=current_actor(), at=clock.now())}
+
+
+@bp.delete("/lectures/<int:lecture_id>/hand")
+@allow(SIGNED_IN)
+@scope("discussion:write")
+@bp.output({}, status_code=204)
+def lower_hand(lecture_id: int) -> ResponseReturnValue:
+    """Lowers one's own hand."""
+    actions.lower_hand(lecture_id, person_id=_person(None), by=current_actor(), at=clock.now())
+    return "", 204
+
+
+@bp.post("/lectures/<int:lecture_id>/hands/<hand_id>/lower")
+@allow(*STAFF)
+@scope("discussion:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output({}, status_code=204)
+def lower_other(lecture_id: int, hand_id: str, body: dict[str, Any]) -> ResponseReturnValue:  # noqa: ARG001
+    """Lowers somebody's hand, as staff of the lecture."""
+    actions.lower_hand_of(lecture_id, hand_id, by=current_actor(), at=clock.now())
+    return "", 204

@@ -1,0 +1,29 @@
+"""What the discussion does when something happened below."""
+
+from lms.core.base.events import LectureCancelled, LectureEnded, PersonErased, PersonExportAsked, handles
+from lms.discussion.actions import close_discussion, forget_person
+from lms.discussion.queries import export_of_person
+
+
+@handles(LectureEnded)
+def on_end(event: LectureEnded) -> None:
+    """Lowers all hands."""
+    close_discussion(event.lecture_id, at=event.at)
+
+
+@handles(LectureCancelled)
+def on_cancellation(event: LectureCancelled) -> None:
+    """Lowers all hands."""
+    close_discussion(event.lecture_id, at=event.at)
+
+
+@handles(PersonErased)
+def on_erased(event: PersonErased) -> None:
+    """Removes what the person wrote; counts stay."""
+    forget_person(event.person_id)
+
+
+@handles(PersonExportAsked)
+def on_export(event: PersonExportAsked) -> None:
+    """Adds what the person asked, and their votes."""
+    event.parts["discussion"] = export_of_person(event.person_id)

@@ -1,0 +1,343 @@
+"""Questions of a lecture: the page with all of them, what people ask and vote, and the queue of the staff."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue.rules import check_can_edit_lecture
+from lms.core.base.errors import DomainError, Forbidden, Invalid, NotFound
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.discussion import actions
+from lms.discussion.models import QuestionState
+from lms.discussion.queries import (
+    PAGE,
+    QuestionView,
+    SharedDiscussion,
+    get_access,
+    get_own,
+    get_question,
+    get_queue,
+    get_shared,
+    list_questions,
+)
+from lms.discussion.rules import QUESTION_LENGTH
+from lms.streaming.addresses import media_address
+from lms.web.api.api import rfc3339
+from lms.web.lists.parts import table_file
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
+from lms.web.request.limits import limiter
+from lms.web.views import is_local
+
+STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
+bp = Blueprint("discussion", __name__, template_folder="templates")
+
+
+def who_asks() -> str:
+    """Whose questions and votes are counted together."""
+    return f"person {current_actor().person_id}"
+
+
+throttle_questions = limiter.shared_limit("6/minute", scope="questions", key_func=who_asks, methods=["POST"])
+throttle_votes = limiter.shared_limit("120/minute", scope="votes", key_func=who_asks, methods=["POST"])
+
+
+def question_json(view: QuestionView) -> dict[str, Any]:
+    """A question as everyone in the room gets it."""
+    question = view.question
+    return {
+        "id": question.id,
+        "text": question.text,
+        "by": view.name,
+        "votes": view.votes,
+        "state": question.state.value,
+        "answering": view.is_being_answered,
+        "answer": question.answer,
+        "asked_at": rfc3339(question.asked_at),
+        "at_seconds": view.at_seconds,
+    }
+
+
+def shared_json(shared: SharedDiscussion) -> dict[str, Any]:
+    """The part of a room's snapshot."""
+    return {
+        "asking": shared.takes_questions,
+        "anonymous": shared.allows_anonymous,
+        "open": shared.open_count,
+        "answered": shared.answered_count,
+        "questions": [question_json(view) for view in shared.shown],
+        "hands": shared.hands,
+    }
+
+
+def panel_values(lecture_id: int, *, at: datetime) -> dict[str, Any]:
+    """What the templates of a room need for questions: the queue for staff, all others their own part."""
+    by = current_actor()
+    access = get_access(lecture_id, by=by, at=at)
+    values: dict[str, Any] = {
+        "access": access,
+        "shared": get_shared(lecture_id, at=at),
+        "question_length": QUESTION_LENGTH,
+        "discussion_media": media_address(lecture_id, at=at),
+    }
+    if access.is_staff:
+        return values | {"queue": get_queue(lecture_id, by=by, at=at)}
+    return values | {"own": get_own(access)}
+
+
+def _wants_json() -> bool:
+    return request.headers.get("Accept") == "application/json"
+
+
+def _back(lecture_id: int) -> ResponseReturnValue:
+    following = request.form.get("next")
+    if following is not None and is_local(following):
+        return redirect(following, 303)
+    return redirect(url_for(".questions", lecture_id=lecture_id), 303)
+
+
+def _answer(lecture_id: int, work: Callable[[], dict[str, Any]]) -> ResponseReturnValue:
+    """Does what a form asks for: answers the script in JSON, and leads everybody else back to their page."""
+    if _wants_json():
+        try:
+            return jsonify(work())
+        except DomainError as error:
+            return jsonify(detail=error.message), error.status
+    try:
+        work()
+    except (NotFound, Forbidden):
+        raise
+    except DomainError as error:
+        flash(error.message, "wrong")
+    return _back(lecture_id)
+
+
+def _page(lecture_id: int, status: int = 200, **more: Any) -> ResponseReturnValue:
+    at, by = clock.now(), current_actor()
+    start = request.args.get("from", 0, type=int)
+    listed = list_questions(
+        lecture_id,
+        states=(QuestionState.OPEN, QuestionState.ANSWERED, QuestionState.WAITING),
+        start=start if 0 <= start < 10_000 else 0,
+        by=by,
+        at=at,
+    )
+    values = panel_values(lecture_id, at=at)
+    page = render_template(
+        "discussion/questions.html",
+        lecture=values["access"].lecture,
+        listed=listed,
+        start=start,
+        page_size=PAGE,
+        **values,
+        **more,
+    )
+    return page, status
+
+
+@bp.get("/lectures/<int:lecture_id>/questions")
+@allow(SIGNED_IN)
+def questions(lecture_id: int) -> ResponseReturnValue:
+    """Shows all questions of a lecture, to enrolled people and its staff."""
+    return _page(lecture_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/questions")
+@allow(SIGNED_IN)
+@throttle_questions
+def ask(lecture_id: int) -> ResponseReturnValue:
+    """Asks a question: `text`, and `anonymous` where the others are not to see the name."""
+    by, at = current_actor(), clock.now()
+
+    def work() -> dict[str, Any]:
+        assert by.person_id is not None
+        question_id = actions.ask_question(
+            lecture_id,
+            request.form.get("text"),
+            is_anonymous="anonymous" in request.form,
+            person_id=by.person_id,
+            by=by,
+            at=at,
+        )
+        view = get_question(lecture_id, question_id, by=by, at=at)
+        words = _("Your question was sent. It is shown to all once a moderator has read it.")
+        is_waiting = view.question.state is QuestionState.WAITING
+        return question_json(view) | {"detail": words if is_waiting else _("Your question was sent.")}
+
+    if _wants_json():
+        return _answer(lecture_id, work)
+    try:
+        flash(work()["detail"], "done")
+    except Invalid as error:
+        return _page(lecture_id, 422, typed=request.form.get("text", ""), wrong=error.message)
+    except (NotFound, Forbidden):
+        raise
+    except DomainError as error:
+        flash(error.message, "wrong")
+    return _back(lecture_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/questions/<int:question_id>/vote")
+@allow(SIGNED_IN)
+@throttle_votes
+def vote(lecture_id: int, question_id: int) -> ResponseReturnValue:
+    """Votes for a question. A second vote changes nothing."""
+    by, at = current_actor(), clock.now()
+
+    def work() -> dict[str, Any]:
+        assert by.person_id is not None
+        actions.vote_for(lecture_id, question_id, person_id=by.person_id, by=by, at=at)
+        return {"voted": True}
+
+    return _answer(lecture_id, work)
+
+
+@bp.post("/lectures/<int:lecture_id>/hand")
+@allow(SIGNED_IN)
+@throttle_votes
+def hand(lecture_id: int) -> ResponseReturnValue:
+    """Raises one's own hand, or lowers it (`raised=no`)."""
+    by, at = current_actor(), clock.now()
+
+    def work() -> dict[str, Any]:
+        assert by.person_id is not None
+        if request.form.get("raised") == "no":
+            actions.lower_hand(lecture_id, person_id=by.person_id, by=by, at=at)
+            return {"hand": None}
+        return {"hand": actions.raise_hand(lecture_id, person_id=by.person_id, by=by, at=at)}
+
+    return _answer(lecture_id, work)
+
+
+@bp.get("/lectures/<int:lecture_id>/questions/queue")
+@allow(*STAFF)
+def queue(lecture_id: int) -> ResponseReturnValue:
+    """The queue of the staff, which their page asks for every few seconds."""
+    listed = get_queue(lecture_id, by=current_actor(), at=clock.now())
+    following = request.args.get("next", "")
+    page = render_template(
+        "discussion/_queue.html", queue=listed, lecture=listed.lecture, next=following if is_local(following) else None
+    )
+    return page, 200, {"Cache-Control": "private, no-store"}
+
+
+@bp.post("/lectures/<int:lecture_id>/questions/<int:question_id>")
+@allow(*STAFF)
+def moderate(lecture_id: int, question_id: int) -> ResponseReturnValue:
+    """What staff do with a question: `do` is take, done, answer (in writing), show, hide (with a `reason`) or merge
+    (`into` another)."""
+    by, at = current_actor(), clock.now()
+    step = request.form.get("do")
+    states = {"done": QuestionState.ANSWERED, "show": QuestionState.OPEN, "hide": QuestionState.HIDDEN}
+
+    def work() -> dict[str, Any]:
+        if step == "take":
+            actions.take_question(lecture_id, question_id, by=by, at=at)
+        elif step == "merge":
+            into = request.form.get("into", 0, type=int)
+            actions.merge_questions(lecture_id, question_id, into, by=by, at=at)
+        elif step == "answer":
+            answer = request.form.get("answer", "")
+            actions.change_question(lecture_id, question_id, answer=answer, by=by, at=at)
+        elif step in states:
+            reason = request.form.get("reason")
+            actions.change_question(lecture_id, question_id, state=states[step], reason=reason, by=by, at=at)
+        else:
+            raise Invalid("do", _("Choose an option from the list."))
+        return {"done": True}
+
+    return _answer(lecture_id, work)
+
+
+@bp.post("/lectures/<int:lecture_id>/hands/<hand_id>/lower")
+@allow(*STAFF)
+def lower(lecture_id: int, hand_id: str) -> ResponseReturnValue:
+    """Lowers somebody's hand."""
+
+    def work() -> dict[str, Any]:
+        actions.lower_hand_of(lecture_id, hand_id, by=current_actor(), at=clock.now())
+        return {"done": True}
+
+    return _answer(lecture_id, work)
+
+
+@bp.post("/lectures/<int:lecture_id>/questions/settings")
+@allow(*STAFF)
+def settings(lecture_id: int) -> ResponseReturnValue:
+    """Decides how questions are taken in a lecture."""
+
+    def work() -> dict[str, Any]:
+        actions.change_settings(
+            lecture_id,
+            takes_questions="takes_questions" in request.form,
+            allows_anonymous="allows_anonymous" in request.form,
+            is_reviewed="is_reviewed" in request.form,
+            by=current_actor(),
+            at=clock.now(),
+        )
+        return {"done": True}
+
+    return _answer(lecture_id, work)
+
+
+@bp.get("/lectures/<int:lecture_id>/questions.<kind>")
+@allow(*STAFF)
+def export(lecture_id: int, kind: str) -> ResponseReturnValue:
+    """All questions of a lecture as a file, for its staff. Files are passed on: names that others do not see are left
+    out."""
+    if kind not in ("csv", "xlsx"):
+        raise NotFound
+    at, by = clock.now(), current_actor()
+    lecture = get_access(lecture_id, by=by, at=at).lecture
+    check_can_edit_lecture(lecture, by)
+    words = state_words()
+    rows: list[tuple[object, ...]] = []
+    start: int | None = 0
+    while start is not None:
+        page = list_questions(lecture_id, start=start, limit=1000, by=by, at=at)
+        rows += [_row(view, words) for view in page.items]
+        start = page.following
+    headings = [
+        _("Question"),
+        _("Asked by"),
+        _("Asked at (UTC)"),
+        _("Votes"),
+        _("State"),
+        _("Answered at (UTC)"),
+        _("Second of the recording"),
+        _("Answer"),
+        _("Reason"),
+    ]
+    return table_file(
+        kind, f"questions-{lecture_id}", _("Questions"), headings, rows, widths=[60, 30, 20, 8, 12, 20, 12, 60]
+    )
+
+
+def _row(view: QuestionView, words: dict[QuestionState, str]) -> tuple[object, ...]:
+    question = view.question
+    return (
+        question.text,
+        _("Anonymous") if question.is_anonymous else view.name,
+        rfc3339(question.asked_at),
+        view.votes,
+        words[question.state],
+        rfc3339(question.answered_at) or "",
+        "" if view.at_seconds is None else view.at_seconds,
+        question.answer,
+        question.reason,
+    )
+
+
+def state_words() -> dict[QuestionState, str]:
+    """The states of questions in the reader's language."""
+    return {
+        QuestionState.WAITING: _("To be shown"),
+        QuestionState.OPEN: _("Open"),
+        QuestionState.ANSWERED: _("Answered"),
+        QuestionState.HIDDEN: _("Hidden"),
+    }

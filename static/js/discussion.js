@@ -1,0 +1,238 @@
+// Questions and raised hands in the room. What all see alike comes with the room's snapshot; only what one does oneself is
+// sent to the server. Staff get the queue as the server draws it.
+const room = document.getElementById("room");
+const panel = document.getElementById("discussion");
+const byId = (id) => document.getElementById(id);
+const SECONDS = 4;
+const QUEUE_SECONDS = 5;
+const ANNOUNCE_SECONDS = 30; // so often at most new questions are announced
+const SHOWN_OPEN = 20; // in the snapshot
+const written = new Intl.NumberFormat(document.documentElement.lang || "en");
+
+let media = panel ? panel.dataset.media : "";
+let own = new Set(panel ? panel.dataset.own.split(" ") : []);
+let known = null; // questions that were announced or there from the start
+let announcedAt = 0;
+
+const say = (text) => { if (byId("talk-said").textContent !== text) byId("talk-said").textContent = text; };
+const setText = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+
+// The participants' list
+
+function fill(item, question) {
+  const { dataset } = item;
+  dataset.id = question.id;
+  dataset.votes = question.votes;
+  dataset.state = question.state;
+  for (const number of item.querySelectorAll(".vote b, .votes b")) setText(number, written.format(question.votes));
+  const part = (name) => item.querySelector(`[data-part=${name}]`);
+  setText(item.querySelector(".asked"), question.text);
+  setText(part("by"), question.by || panel.dataset.anonymous);
+  part("answering").hidden = !question.answering;
+  part("answered").hidden = question.state !== "answered";
+  part("waiting").hidden = question.state !== "waiting";
+  setText(item.querySelector(".answer"), question.answer);
+  item.querySelector(".answer").hidden = !question.answer;
+  const form = item.querySelector("form");
+  const canVote = Boolean(form) && question.state === "open";
+  if (form) {
+    form.hidden = !canVote;
+    form.setAttribute("action", form.getAttribute("action").replace(/\d+\/vote$/, `${question.id}/vote`));
+  }
+  item.querySelector(".votes").hidden = canVote;
+}
+
+const items = () => [...byId("talk-list").children];
+const itemOf = (id) => items().find((item) => item.dataset.id === String(id));
+
+function add(question) {
+  const item = document.importNode(byId("talk-mould").content.firstElementChild, true);
+  fill(item, question);
+  byId("talk-list").append(item);
+  return item;
+}
+
+function show(shared) {
+  const list = byId("talk-list");
+  const isOver = room.dataset.state === "over";
+  if (!list || isOver) return;
+  const ids = new Set(shared.questions.map(({ id }) => String(id)));
+  const isWhole = shared.open <= SHOWN_OPEN;
+  for (const item of items()) {
+    const isKept = own.has(item.dataset.id) && (item.dataset.state === "waiting" || !isWhole);
+    if (!ids.has(item.dataset.id) && !isKept) item.remove();
+  }
+  for (const question of shared.questions) {
+    const item = itemOf(question.id);
+    if (item) fill(item, question);
+    else add(question);
+  }
+  // Nothing moves under a hand that is about to press
+  if (!list.matches(":hover") && !list.contains(document.activeElement)) {
+    shared.questions.map(({ id }) => itemOf(id)).forEach((item, place) => {
+      if (list.children[place] !== item) list.insertBefore(item, list.children[place] || null);
+    });
+  }
+  announce([...ids]);
+  const form = panel.querySelector("[data-do=ask]");
+  if (form) {
+    form.hidden = !shared.asking;
+    panel.querySelector("[data-part=closed]").hidden = shared.asking;
+    panel.querySelector("[data-part=anonymous]").hidden = !shared.anonymous;
+    if (!shared.anonymous) byId("talk-anonymous").checked = false;
+  }
+  const hand = byId("talk-hand");
+  if (hand && hand.dataset.hand && performance.now() > handAt + 5000 && !shared.hands.includes(hand.dataset.hand)) {
+    setHand("");
+    say(panel.dataset.lowered);
+  }
+}
+
+// Politely, and several at once
+function announce(ids) {
+  if (!known) known = new Set(ids);
+  const fresh = ids.filter((id) => !known.has(id) && !own.has(id));
+  if (!fresh.length || performance.now() < announcedAt + ANNOUNCE_SECONDS * 1000) return;
+  announcedAt = performance.now();
+  ids.forEach((id) => known.add(id));
+  say(panel.dataset.new.replace("{n}", written.format(fresh.length)));
+}
+
+let handAt = -Infinity; // when it was raised here: the snapshot may be older
+
+function setHand(id) {
+  const hand = byId("talk-hand");
+  hand.dataset.hand = id;
+  hand.value = id ? "no" : "yes";
+  hand.setAttribute("aria-pressed", String(Boolean(id)));
+  setText(hand, id ? hand.dataset.up : hand.dataset.down);
+  handAt = performance.now();
+}
+
+// Sending
+
+async function post(form, submitter) {
+  const values = new URLSearchParams(new FormData(form));
+  if (submitter && submitter.name) values.set(submitter.name, submitter.value);
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST", body: values, headers: { Accept: "application/json", "X-CSRFToken": panel.dataset.csrf },
+    });
+    const isJson = (answer.headers.get("Content-Type") || "").includes("json");
+    const body = isJson ? await answer.json() : {};
+    if (answer.ok) return body;
+    say(body.detail || panel.dataset.wait);
+  } catch (error) {
+    say(panel.dataset.lost);
+  }
+  return null;
+}
+
+const done = {
+  ask(body, form) {
+    form.reset();
+    own.add(String(body.id));
+    if (!itemOf(body.id)) byId("talk-list").prepend(add(body));
+    say(body.detail);
+    byId("talk-text").focus();
+  },
+  vote(_body, form) {
+    const button = form.querySelector("button");
+    if (button.getAttribute("aria-pressed") === "true") return;
+    button.setAttribute("aria-pressed", "true");
+    const item = form.closest("li");
+    item.dataset.votes = Number(item.dataset.votes) + 1;
+    for (const number of item.querySelectorAll(".vote b, .votes b")) setText(number, written.format(item.dataset.votes));
+    say(panel.dataset.voted);
+  },
+  hand(body) {
+    setHand(body.hand || "");
+    say(body.hand ? panel.dataset.raised : panel.dataset.lowered);
+  },
+};
+
+async function submit(event) {
+  const form = event.target;
+  event.preventDefault();
+  if (form.dataset.sending) return;
+  form.dataset.sending = "yes";
+  const body = await post(form, event.submitter);
+  delete form.dataset.sending;
+  if (body && done[form.dataset.do]) done[form.dataset.do](body, form);
+  if (byId("talk-queue")) await refresh(Boolean(body));
+}
+
+// The staff's queue
+
+let drawn = "";
+
+// `isForced`: although somebody is writing in it
+async function refresh(isForced = false) {
+  const queue = byId("talk-queue");
+  const isWriting = queue.querySelector("details[open] form") !== null;
+  if (isWriting && !isForced) return;
+  let text;
+  try {
+    const answer = await fetch(queue.dataset.url, { headers: { Accept: "text/html" } });
+    if (!answer.ok) return;
+    text = await answer.text();
+  } catch (error) {
+    return; // the page says elsewhere that the line is down
+  }
+  const bare = text.replace(/name="csrf_token" value="[^"]*"/g, "");
+  if (bare === drawn || (!isForced && queue.querySelector("details[open] form") !== null)) return;
+  const isFirst = !drawn;
+  drawn = bare;
+  const focus = queue.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+  const before = waitingIds();
+  queue.innerHTML = text;
+  if (focus) {
+    const again = queue.querySelector(`[data-focus="${CSS.escape(focus)}"]`) || queue.querySelector("[data-focus]");
+    if (again) again.focus();
+  }
+  const fresh = waitingIds().filter((id) => !before.includes(id));
+  if (!isFirst && fresh.length && performance.now() > announcedAt + ANNOUNCE_SECONDS * 1000) {
+    announcedAt = performance.now();
+    say(panel.dataset.new.replace("{n}", written.format(fresh.length)));
+  }
+}
+
+const waitingIds = () => [...byId("talk-queue").querySelectorAll("[data-list] [data-id]")].map((item) => item.dataset.id);
+
+// A page with a player has the snapshot from watch.js; beside an outside meeting this script asks for it
+async function ask() {
+  try {
+    const answer = await fetch(`${media}snapshot.json`, { credentials: "omit" });
+    if (answer.ok) {
+      const status = await answer.json();
+      media = status.media;
+      show(status.discussion);
+    }
+  } catch (error) {
+    // room.js tells that the line is down
+  }
+  if (room.dataset.state !== "over") setTimeout(ask, SECONDS * 1000 * (0.75 + Math.random() / 2));
+}
+
+function connectMoments() {
+  const video = byId("video");
+  if (!video) return;
+  for (const button of panel.querySelectorAll("[data-position]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      video.currentTime = button.dataset.position / 1000;
+      video.play().catch(() => {});
+    });
+  }
+}
+
+if (panel) {
+  panel.addEventListener("submit", submit);
+  if (byId("talk-queue")) {
+    setInterval(() => { if (!document.hidden) refresh(); }, QUEUE_SECONDS * 1000);
+  } else {
+    connectMoments();
+    if (room.dataset.media) room.addEventListener("snapshot", ({ detail }) => show(detail.discussion));
+    else if (room.dataset.state !== "over") ask();
+  }
+}
