@@ -51,6 +51,7 @@ class PolicyInput:
         "arrive later, count too.",
     )
     confirmed_names: bool = stated(False, "Issue only to people who have confirmed their name.")
+    checks_passed: bool = stated(False, "Issue only to people who have passed every knowledge check of the series.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +237,7 @@ def checked_policy(draft: PolicyInput, check: _Check | None = None) -> PolicyInp
         min_minutes=checker.whole_or_none("policy.min_minutes", draft.min_minutes, 1, MAX_MINUTES),
         deadline=checker.day("policy.deadline", draft.deadline),
         confirmed_names=bool(draft.confirmed_names),
+        checks_passed=bool(draft.checks_passed),
     )
     if check is None:
         checker.done()

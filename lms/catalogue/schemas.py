@@ -97,6 +97,7 @@ class PolicyOut(AnswerSchema):
     min_minutes = Integer(allow_none=True)
     deadline = Date(allow_none=True)
     confirmed_names = Boolean()
+    checks_passed = Boolean()
 
 
 class SeriesOut(AnswerSchema):

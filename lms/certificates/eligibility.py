@@ -126,15 +126,19 @@ def given_or_planned_ms(lecture: AnyLecture) -> int:
 
 
 @overload
-def has_earned(attended: int, present_ms: int, requirement: Earning) -> bool: ...
+def has_earned(attended: int, present_ms: int, requirement: Earning, *, others: bool) -> bool: ...
 @overload
-def has_earned(attended: Any, present_ms: Any, requirement: Earning) -> ColumnElement[bool]: ...
-def has_earned(attended: Any, present_ms: Any, requirement: Earning) -> Any:
+def has_earned(
+    attended: Any, present_ms: Any, requirement: Earning, *, others: ColumnElement[bool]
+) -> ColumnElement[bool]: ...
+def has_earned(attended: Any, present_ms: Any, requirement: Earning, *, others: Any) -> Any:
     """Whether a person with this many attended lectures and this much counted time has earned the certificate.
 
-    Numbers give a bool, columns a condition of SQL.
+    `others`: whether the person has met what is asked for besides attendance (`queries.conditions`). Numbers give a
+    bool, columns a condition of SQL.
     """
-    return has_reached(attended, present_ms, requirement.needed, requirement.needed_ms) & (requirement.lectures > 0)
+    is_enough = has_reached(attended, present_ms, requirement.needed, requirement.needed_ms)
+    return is_enough & (requirement.lectures > 0) & others
 
 
 def has_reached(attended: Any, present_ms: Any, needed: Any, needed_ms: Any) -> Any:
@@ -143,13 +147,16 @@ def has_reached(attended: Any, present_ms: Any, needed: Any, needed_ms: Any) -> 
 
 
 @overload
-def just_misses(attended: int, present_ms: int, requirement: Earning, *, replays: int = 0) -> bool: ...
+def just_misses(attended: int, present_ms: int, requirement: Earning, *, replays: int = 0, others: bool) -> bool: ...
 @overload
-def just_misses(attended: Any, present_ms: Any, requirement: Earning, *, replays: Any = 0) -> ColumnElement[bool]: ...
-def just_misses(attended: Any, present_ms: Any, requirement: Earning, *, replays: Any = 0) -> Any:
+def just_misses(
+    attended: Any, present_ms: Any, requirement: Earning, *, replays: Any = 0, others: ColumnElement[bool]
+) -> ColumnElement[bool]: ...
+def just_misses(attended: Any, present_ms: Any, requirement: Earning, *, replays: Any = 0, others: Any) -> Any:
     """Whether a person attended, nothing remains for them, and one more lecture would have been enough.
 
-    `replays`: how many remain for the person. Numbers give a bool, columns a condition of SQL.
+    `replays`: how many remain for the person. `others` as for `has_earned`. Numbers give a bool, columns a condition of
+    SQL.
     """
     short = (attended < requirement.needed) | (present_ms < requirement.needed_ms)
     one_more = has_reached(
@@ -157,7 +164,7 @@ def just_misses(attended: Any, present_ms: Any, requirement: Earning, *, replays
     )
     came = attended + present_ms > 0
     is_over = requirement.lectures > 0 and requirement.to_come == requirement.awaited == 0
-    return came & short & one_more & (replays == 0) & is_over
+    return came & short & one_more & (replays == 0) & is_over & others
 
 
 def missing(attended: int, present_ms: int, requirement: Earning) -> Missing:

@@ -56,6 +56,16 @@ class RemainingReplay:
     adds_ms: int
 
 
+@dataclass(frozen=True)
+class RemainingCheck:
+    """A knowledge check that a person has to pass still. `check_id` is null where the policy asks for checks and none
+    is published. `is_possible`: it is not closed, and an attempt is left."""
+
+    title: str
+    check_id: int | None
+    is_possible: bool
+
+
 class CountedLecture(NamedTuple):
     """The credit of a person for a held lecture. `is_by_hand`: a correction decides it."""
 
@@ -72,7 +82,7 @@ class Standing:
 
     `remaining` lectures can still be attended, and would add at most `remaining_ms`; `unannounced` of them are drafts.
     `replays` remain besides, those that end first first. Up to `awaited_ms` can be counted still in held lectures.
-    `announces_more`: there are drafts without a date, which may raise the number.
+    `announces_more`: there are drafts without a date, which may raise the number. `checks` have to be passed still.
     """
 
     requirement: Earning
@@ -85,6 +95,7 @@ class Standing:
     awaited_ms: int = 0
     unannounced: int = 0
     announces_more: bool = False
+    checks: tuple[RemainingCheck, ...] = ()
 
     @property
     def needed(self) -> int:
@@ -103,16 +114,23 @@ class Standing:
 
     @property
     def is_reached(self) -> bool:
-        """Whether enough was attended."""
-        return has_earned(self.attended, self.present_ms, self.requirement)
+        """Whether enough was attended, and all else is met."""
+        return has_earned(self.attended, self.present_ms, self.requirement, others=not self.checks)
+
+    @property
+    def has_attended_enough(self) -> bool:
+        """Whether enough was attended, whatever else is asked for."""
+        return has_earned(self.attended, self.present_ms, self.requirement, others=True)
 
     @property
     def can_be_earned(self) -> bool:
         """Whether the certificate is earned, or what remains is enough for it."""
-        return self.announces_more or has_earned(
+        others = all(check.is_possible for check in self.checks)
+        return (self.announces_more and others) or has_earned(
             self.attended + self.remaining + len(self.replays) + self.requirement.awaited,
             self.present_ms + self.remaining_ms + self.replays_ms + self.awaited_ms,
             self.requirement,
+            others=others,
         )
 
     @property
@@ -124,7 +142,8 @@ class Standing:
     @property
     def just_misses(self) -> bool:
         """Whether one more lecture would have been enough, known when nothing remains."""
-        return just_misses(self.attended, self.present_ms, self.requirement, replays=len(self.replays))
+        replays, others = len(self.replays), not self.checks
+        return just_misses(self.attended, self.present_ms, self.requirement, replays=replays, others=others)
 
     @property
     def remaining_minutes(self) -> int:
@@ -159,7 +178,9 @@ class Standing:
         Minutes are left out where none are asked for, so that mails of many readers are the same.
         """
         lacks = self.lacks
+        checks = [{"title": check.title, "is_possible": check.is_possible} for check in self.checks]
         return {
+            **({"checks": checks, "has_attended_enough": self.has_attended_enough} if checks else {}),
             "attended": self.attended,
             "needed": self.needed,
             "remaining": self.remaining,
@@ -194,6 +215,8 @@ class Prospects:
 
     replays: Mapping[int, OpenReplay] = field(default_factory=dict)
     present_ms: Mapping[int, int] = field(default_factory=dict)
+    checks: Mapping[int, tuple[RemainingCheck, ...]] = field(default_factory=dict)
+    """The checks that the person, or somebody who begins, has to pass still, by series."""
 
 
 NO_PROSPECTS = Prospects()
@@ -248,6 +271,8 @@ class Outlook:
     replays: Sequence[tuple[AnyLecture, OpenReplay]]
     awaited_ms: int
     announces_more: bool
+    checks: tuple[RemainingCheck, ...] = ()
+    """As `Prospects.checks`."""
 
     @property
     def remains(self) -> bool:
@@ -262,11 +287,13 @@ class Outlook:
         present_ms: int,
         credits: Iterable[CountedLecture] = (),
         running_ms: Mapping[int, int] | None = None,
+        checks: tuple[RemainingCheck, ...] | None = None,
         is_in: bool,
     ) -> Standing:
         """The progress of a person with so much attended, of whose `credits` those in lectures with replays are needed.
 
-        `running_ms`: how long they were present so far, of running lectures of which that is known.
+        `running_ms`: how long they were present so far, of running lectures of which that is known. `checks`: what they
+        have to pass still, where that is not what the outlook says.
         """
         remaining = list(self.lectures)
         if is_in:
@@ -290,6 +317,7 @@ class Outlook:
             awaited_ms=self.awaited_ms,
             unannounced=sum(lecture.state is LectureState.DRAFT for lecture in remaining),
             announces_more=self.announces_more,
+            checks=self.checks if checks is None else checks,
         )
 
 
@@ -349,6 +377,7 @@ def outlook_of(
         replays=held,
         awaited_ms=sum(given_or_planned_ms(lecture) for lecture in uncounted),
         announces_more=any(one.state is LectureState.DRAFT and one.starts_at is None for one in given),
+        checks=prospects.checks.get(policy.series_id, ()),
     )
 
 

@@ -32,6 +32,7 @@ SERIES: dict[str, Any] = {
         "min_minutes": 120,
         "deadline": "2026-12-31",
         "confirmed_names": True,
+        "checks_passed": True,
     },
 }
 LECTURE: dict[str, Any] = {

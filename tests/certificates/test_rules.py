@@ -31,12 +31,17 @@ def test_a_started_lecture_is_a_whole_one(count: int, percent: int, needed: int)
 @given(st.integers(1, 200), st.integers(1, 100), st.integers(0, 200))
 def test_earned_is_exactly_the_share(count: int, percent: int, attended: int) -> None:
     asked = eligibility.earning(lectures(count), policy(percent))
-    assert eligibility.has_earned(attended, 0, asked) == (attended > 0 and attended * 100 >= count * percent)
-    assert not (eligibility.has_earned(attended, 0, asked) and eligibility.just_misses(attended, 0, asked))
+    assert eligibility.has_earned(attended, 0, asked, others=True) == (
+        attended > 0 and attended * 100 >= count * percent
+    )
+    assert not (
+        eligibility.has_earned(attended, 0, asked, others=True)
+        and eligibility.just_misses(attended, 0, asked, others=True)
+    )
 
 
 def test_a_series_without_lectures_earns_nobody_anything() -> None:
-    assert not eligibility.has_earned(5, MINUTE, eligibility.earning([], policy()))
+    assert not eligibility.has_earned(5, MINUTE, eligibility.earning([], policy()), others=True)
 
 
 def test_a_number_of_lectures_holds_in_place_of_the_share() -> None:
@@ -52,7 +57,8 @@ def test_a_number_of_lectures_holds_in_place_of_the_share() -> None:
 )
 def test_minutes_are_asked_beside_the_lectures(attended: int, present_ms: int, earned: bool) -> None:
     asked = eligibility.earning(lectures(3), policy(60, min_minutes=120))
-    assert eligibility.has_earned(attended, present_ms, asked) is earned
+    assert eligibility.has_earned(attended, present_ms, asked, others=True) is earned
+    assert not eligibility.has_earned(attended, present_ms, asked, others=False)
 
 
 @pytest.mark.parametrize(
@@ -73,17 +79,19 @@ def test_who_just_misses_lacks_no_more_than_one_lecture(
 ) -> None:
     asked = eligibility.earning(lectures(3), policy(60, min_minutes=120))
     assert eligibility.missing(attended, present_ms, asked) == eligibility.Missing(*lacks)
-    assert eligibility.just_misses(attended, present_ms, asked) is just
+    assert eligibility.just_misses(attended, present_ms, asked, others=True) is just
 
 
 def test_nobody_just_misses_while_a_lecture_is_to_come() -> None:
     to_come = lectures(1, state=LectureState.SCHEDULED)
-    assert not eligibility.just_misses(1, 90 * MINUTE, eligibility.earning(lectures(2) + to_come, policy()))
-    assert eligibility.just_misses(1, 90 * MINUTE, eligibility.earning(lectures(3), policy()))
+    assert not eligibility.just_misses(
+        1, 90 * MINUTE, eligibility.earning(lectures(2) + to_come, policy()), others=True
+    )
+    assert eligibility.just_misses(1, 90 * MINUTE, eligibility.earning(lectures(3), policy()), others=True)
 
 
 def test_who_never_came_does_not_just_miss() -> None:
-    assert not eligibility.just_misses(0, 0, eligibility.earning(lectures(1), policy()))
+    assert not eligibility.just_misses(0, 0, eligibility.earning(lectures(1), policy()), others=True)
 
 
 def test_the_deadline_is_the_last_day_in_the_organisers_zone() -> None:

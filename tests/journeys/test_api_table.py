@@ -152,6 +152,7 @@ def test_series(app: APIFlask, login: Login) -> None:
         "min_percent": 60, "min_lectures_percent": 60, "replay_days": 28, "walk_ins": "enrol",
         "certificate": "participation", "min_lectures": None, "min_minutes": None, "deadline": None,
         "confirmed_names": False,
+        "checks_passed": False,
     }  # fmt: skip
     assert made["instructors"] == ["teacher@x.example"]
     assert admin.post("/series", series_body(instructors=["teacher@x.example"]), status=200) == made

@@ -47,6 +47,7 @@ class PolicyForm(Form):
     min_minutes = WholeNumber(_l("Minutes needed in total"), [Optional()])
     deadline = Day(_l("Last day for lectures that count"), [Optional()])
     confirmed_names = BooleanField(_l("Issue only to people who have confirmed their name"))
+    checks_passed = BooleanField(_l("Issue only to people who have passed every knowledge check"))
 
     def typed(self) -> dict[str, Any]:
         """Returns what was typed, by the names of the API."""
@@ -60,6 +61,7 @@ class PolicyForm(Form):
             "min_minutes": self.min_minutes.data,
             "deadline": self.deadline.data,
             "confirmed_names": self.confirmed_names.data,
+            "checks_passed": self.checks_passed.data,
         }
 
 

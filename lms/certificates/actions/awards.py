@@ -20,6 +20,7 @@ from lms.certificates.models import AWARDS, Certificate
 from lms.certificates.notices import tell_issued
 from lms.certificates.pdf import store
 from lms.certificates.queries import certificates, eligibility
+from lms.certificates.queries.conditions import conditions_of, met_among
 from lms.certificates.queries.render_jobs import count_valid
 from lms.core.background.jobs import Job, JobState, get_job, request_job, stop_job
 from lms.core.base.errors import NotFound, Refused
@@ -174,6 +175,7 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
     credits = certificates.credits_of([lecture.id for lecture in lectures], person_ids)
     already = certificates.awarded_ids(series_id, kind, person_ids)
     former = certificates.former_of(series_id, kind, person_ids)
+    met = met_among(conditions_of([policy]).get(series_id), person_ids)
     fonts = store.installed_fonts()
     batch = Batch()
     stale: list[tuple[Certificate, Any]] = []
@@ -183,7 +185,7 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
         attended, present_ms = _attendance(credits.get(person_id, {}))
         if person_id in already and (person is None or row is None):
             batch.already_issued += 1
-        elif person is None or not (row or has_earned(len(attended), present_ms, requirement)):
+        elif person is None or not (row or has_earned(len(attended), present_ms, requirement, others=person_id in met)):
             batch.not_earned += 1
         elif reason := _obstacle(person, fonts, must_be_confirmed=policy.confirmed_names and row is None):
             batch.refused.append({"person": person.public_id, "reason": reason})

@@ -1,12 +1,12 @@
 """People who are falling behind: those enrolled who have missed more than their certificate allows so far, and can
 still earn it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, literal, not_, or_, select
+from sqlalchemy import Select, and_, case, exists, func, literal, not_, or_, select, true
 from sqlalchemy.orm import aliased
 
 from lms.attendance.models.credits import Credit, Outcome
@@ -17,7 +17,9 @@ from lms.catalogue.queries.lectures import add_drafts, stations_of
 from lms.catalogue.queries.policies import current_policies
 from lms.catalogue.rules import AnyLecture
 from lms.certificates import eligibility, remaining, rules
+from lms.certificates.queries import conditions
 from lms.certificates.queries.progress import find_prospects, is_settled_among, known_running, lost_of_replays
+from lms.checks.models import Check
 from lms.core.base.errors import NotFound, Refused
 from lms.core.base.lists import ListRequest
 from lms.core.base.roles import Actor
@@ -84,6 +86,7 @@ class _RunningSeries:
     outlook: remaining.Outlook
     known: frozenset[int]
     at: datetime
+    checks: Sequence[Check] | None = None
 
     @property
     def needed(self) -> int:
@@ -195,7 +198,8 @@ def _running(by: Actor, at: datetime, series_id: int | None = None) -> dict[int,
     ids = list(read_column(query if series_id is None else query.where(Series.id == series_id)))
     policies, lectures = current_policies(ids), add_drafts(stations_of(ids, by=by))
     everything = [one for each in lectures.values() for one in each]
-    sessions, prospects = sessions_among(everything), find_prospects(everything, at=at)
+    sessions, prospects = sessions_among(everything), find_prospects(everything, policies.values(), at=at)
+    asked = conditions.conditions_of(policies.values())
     running = {}
     for id_ in ids:
         outlook = remaining.outlook_of(
@@ -203,7 +207,7 @@ def _running(by: Actor, at: datetime, series_id: int | None = None) -> dict[int,
         )
         if outlook is not None and outlook.requirement.to_come < outlook.requirement.lectures and outlook.remains:
             known = known_running([one for one, _enough in outlook.running], prospects.replays)
-            running[id_] = _RunningSeries(outlook, frozenset(one.id for one in known), at)
+            running[id_] = _RunningSeries(outlook, frozenset(one.id for one in known), at, asked.get(id_))
     return running
 
 
@@ -271,9 +275,15 @@ def _falls_behind(
             is_there = case((_came_by(lecture.id, clock.to_ms(series.at) - enough), 1), else_=0)
             count, most_ms = count + is_there, most_ms + is_there * lecture.duration_minutes * MINUTE_MS
     most_ms = most_ms + sum(replay.shown_ms for replay in series.replays.values()) - lost_ms
-    with_all = eligibility.has_earned(attended + count + replays, present_ms + most_ms, earning)
+    with_all = eligibility.has_earned(attended + count + replays, present_ms + most_ms, earning, others=true())
     can_grow = literal(outlook.announces_more)
-    return attended < earning.needed, or_(with_all, can_grow), attended * earning.lectures < earning.needed * held
+    others = conditions.can_meet(series.checks, Person.id, at=series.at)
+    return (
+        attended < earning.needed,
+        or_(with_all, can_grow),
+        others,
+        attended * earning.lectures < earning.needed * held,
+    )
 
 
 def _came_by(lecture_id: int, moment_ms: int) -> Any:

@@ -18,6 +18,7 @@ from lms.certificates import numbers
 from lms.certificates.eligibility import Earning, earning, has_earned
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.queries import certificates
+from lms.certificates.queries.conditions import conditions_of, met_among
 from lms.certificates.queries.progress import candidates, counted_by_person
 from lms.core.base.errors import Forbidden
 from lms.core.base.roles import Actor
@@ -83,6 +84,7 @@ def _changes(
     enrolled = set(db.session.scalars(candidates(series_id, Person.id).where(among(Person.id, people))))
     awarded = certificates.awarded_ids(series_id, policy.certificate, list(people))
     held = _held(series_id, policy, people)
+    met = met_among(conditions_of([policy]).get(series_id), people)
     hidden = hidden_among(series_id, people, by=by)
     addresses = addresses_of(hidden)
     result = CertificateChanges()
@@ -94,11 +96,13 @@ def _changes(
         if row.id in held:
             number, needed, minutes = held[row.id]
             at_issue = _requirement_at_issue(requirement, needed, minutes)
-            if has_earned(*sums_before, at_issue) and not has_earned(*sums_after, at_issue):
+            if has_earned(*sums_before, at_issue, others=True) and not has_earned(*sums_after, at_issue, others=True):
                 shown = numbers.write(number) if by.is_reporter else None
                 result.unearn.append(replace(affected, number=shown))
         elif row.id in enrolled and row.id not in awarded:
-            earned, earns = has_earned(*sums_before, requirement), has_earned(*sums_after, requirement)
+            others = row.id in met
+            earned = has_earned(*sums_before, requirement, others=others)
+            earns = has_earned(*sums_after, requirement, others=others)
             if earns and not earned:
                 result.earn.append(affected)
             elif earned and not earns:

@@ -17,7 +17,7 @@ from lms.certificates import eligibility, numbers, rules
 from lms.certificates.designs.versions import design_of, version_of_series
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
-from lms.certificates.queries import certificates
+from lms.certificates.queries import certificates, conditions
 from lms.certificates.queries.progress import candidates, counted_by_person, outlook_of_series, settled_replays
 from lms.core.base.errors import Forbidden
 from lms.core.base.lists import ListRequest
@@ -74,6 +74,7 @@ class SeriesEarners:
         self.requirement = outlook.requirement if outlook else eligibility.earning(self.lectures, self.policy)
         self.replayed = [lecture.id for lecture, _replay in outlook.replays] if outlook else []
         self.fonts = store.installed_fonts()
+        self.checks = conditions.conditions_of([self.policy]).get(self.series.id)
         self.people = self._people()
 
     @cached_property
@@ -103,6 +104,7 @@ class SeriesEarners:
                 func.coalesce(attendance.c.present_ms, 0).label("present_ms"),
                 (len(self.replayed) - func.coalesce(settled.c.settled, 0)).label("replays"),
                 Person.id.in_(member).label("has_award"),
+                conditions.has_met(self.checks, Person.id).label("others"),
             )
             .outerjoin(attendance, attendance.c.person_id == Person.id)
             .outerjoin(settled, settled.c.person_id == Person.id)
@@ -110,11 +112,14 @@ class SeriesEarners:
         )
 
     def _earns(self) -> ColumnElement[bool]:
-        return eligibility.has_earned(self.people.c.attended, self.people.c.present_ms, self.requirement)
+        row = self.people.c
+        return eligibility.has_earned(row.attended, row.present_ms, self.requirement, others=row.others)
 
     def _misses(self) -> ColumnElement[bool]:
         row = self.people.c
-        return eligibility.just_misses(row.attended, row.present_ms, self.requirement, replays=row.replays)
+        return eligibility.just_misses(
+            row.attended, row.present_ms, self.requirement, replays=row.replays, others=row.others
+        )
 
     @cached_property
     def faults(self) -> dict[int, str]:

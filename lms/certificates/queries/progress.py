@@ -1,7 +1,7 @@
 """Progress of certificates: of each series, how many earn one, and of each person, how far they are."""
 
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from lms.catalogue.queries.policies import current_policies, current_policy
 from lms.catalogue.rules import AnyLecture, Station, is_planned_draft
 from lms.certificates import eligibility, remaining
 from lms.certificates.models import Award
+from lms.certificates.queries import conditions
 from lms.core.base.errors import Forbidden
 from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database import cache_versions
@@ -31,7 +32,10 @@ from lms.people.models import Person
 from lms.recordings.replays import OpenReplay, find_open_replays
 
 STAMP = "certificates to issue"
-_TABLES = frozenset({"award", "credit", "enrolment", "lecture", "person", "policy", "superseded_enrolment"})
+_TABLES = frozenset(
+    {"award", "check_attempt", "credit", "enrolment", "knowledge_check", "lecture", "person", "policy",
+     "superseded_enrolment"}
+)  # fmt: skip
 
 cache_versions.watch(STAMP, _TABLES.__contains__)
 
@@ -120,10 +124,14 @@ def _query(requirements: Mapping[int, _SeriesRequirement]) -> Any:
     )
     waits = [id_ for id_, one in requirements.items() if one.policy.confirmed_names]
     is_ready = or_(earner.c.series_id.not_in(waits), Person.name_confirmed_at.is_not(None))
+    asked = conditions.conditions_of(one.policy for one in requirements.values())
+    has_met = [
+        or_(earner.c.series_id != id_, conditions.has_met(checks, earner.c.person_id)) for id_, checks in asked.items()
+    ]
     return (
         select(earner.c.series_id, func.count(), func.sum(case((and_(not_(has_award), is_ready), 1), else_=0)))
         .join(Person, Person.id == earner.c.person_id)
-        .where(Person.erased_at.is_(None), status == EnrolmentStatus.ENROLLED)
+        .where(Person.erased_at.is_(None), status == EnrolmentStatus.ENROLLED, *has_met)
         .group_by(earner.c.series_id)
     )
 
@@ -167,11 +175,21 @@ def counted_by_person(lecture_ids: Sequence[int]) -> Subquery:
 
 
 def find_prospects(
-    lectures: Iterable[AnyLecture], *, person_id: int | None = None, at: datetime
+    lectures: Iterable[AnyLecture], policies: Iterable[Policy], *, person_id: int | None = None, at: datetime
 ) -> remaining.Prospects:
-    """Returns what decides besides states what remains of these lectures; with how long a person was present so far in
-    live ones, where given. Its callers check who asks."""
+    """Returns what decides besides states what remains of these lectures, under the policies of their series; with how
+    long a person was present so far in live ones, where given. Its callers check who asks."""
     lectures = list(lectures)
+    prospects = _find_prospects(lectures, person_id=person_id, at=at)
+    somebody = person_id or 0
+    checks = {
+        series_id: conditions.remaining_checks(asked, [somebody], at=at)[somebody]
+        for series_id, asked in conditions.conditions_of(policies).items()
+    }
+    return replace(prospects, checks=checks)
+
+
+def _find_prospects(lectures: Sequence[AnyLecture], *, person_id: int | None, at: datetime) -> remaining.Prospects:
     replays = find_open_replays(lectures, at=at)
     running = known_running(lectures, replays) if person_id is not None else []
     if person_id is None or not running:
@@ -205,6 +223,8 @@ def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> 
     counted = {person_id: (attended, present_ms) for person_id, attended, present_ms in read(select(attendance))}
     credits = _credits_in([lecture.id for lecture, _replay in outlook.replays])
     running = _seen_in([lecture for lecture, _enough in outlook.running], people, at=at)
+    asked = conditions.conditions_of([current_policy(series_id)]).get(series_id)
+    checks = conditions.remaining_checks(asked, people, at=at)
     results = {}
     for person_id in people:
         attended, present_ms = counted.get(person_id, (0, 0))
@@ -213,6 +233,7 @@ def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> 
             present_ms=int(present_ms),
             credits=credits.get(person_id, ()),
             running_ms=running.get(person_id),
+            checks=checks[person_id],
             is_in=True,
         )
     return results
@@ -225,11 +246,12 @@ def outlook_of_series(series_id: int, *, policy: Policy | None = None, at: datet
     `policy` is the current one, where the caller has read it.
     """
     lectures = list_lectures(series_id, by=SYSTEM)
+    policy = policy or current_policy(series_id)
     return remaining.outlook_of(
         lectures,
-        policy or current_policy(series_id),
+        policy,
         sessions=sessions_among(lectures),
-        prospects=find_prospects(lectures, at=at),
+        prospects=find_prospects(lectures, [policy], at=at),
         zone=reporting_zone(),
         at=at,
     )

@@ -75,7 +75,10 @@ def list_own_series(person_id: int, *, by: Actor, at: datetime) -> list[OwnSerie
     own_series = []
     zone = reporting_zone()
     everything = [lecture for given in lectures.values() for lecture in given]
-    sessions, prospects = sessions_among(everything), find_prospects(everything, person_id=person_id, at=at)
+    sessions, prospects = (
+        sessions_among(everything),
+        find_prospects(everything, policies.values(), person_id=person_id, at=at),
+    )
     for enrolment in enrolments:
         attended = attendance.get(enrolment.series_id, {})
         given, policy = lectures[enrolment.series_id], policies[enrolment.series_id]

@@ -136,7 +136,7 @@ def find_next_to_earn(shown: Series, *, by: Actor, at: datetime) -> Series | Non
     ids = [series.id for series in candidates]
     lectures, policies = add_drafts(stations_of(ids, by=by)), current_policies(ids)
     everything = [lecture for given in lectures.values() for lecture in given]
-    sessions, prospects = sessions_among(everything), find_prospects(everything, at=at)
+    sessions, prospects = sessions_among(everything), find_prospects(everything, policies.values(), at=at)
     zone = reporting_zone()
     starts: dict[Series, datetime] = {}
     for series in candidates:

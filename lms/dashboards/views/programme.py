@@ -164,7 +164,7 @@ def _standing(
         attendances.values(),
         policy,
         sessions=sessions_among(lectures),
-        prospects=find_prospects(lectures, person_id=person_id, at=at),
+        prospects=find_prospects(lectures, [policy], person_id=person_id, at=at),
         zone=clock.reporting_zone(),
         at=at,
         is_in=is_in,

@@ -96,7 +96,7 @@ def publish(slug: str) -> ResponseReturnValue:
         (),
         policy,
         sessions=sessions_among(lectures),
-        prospects=find_prospects(lectures, at=at),
+        prospects=find_prospects(lectures, [policy], at=at),
         zone=clock.reporting_zone(),
         at=at,
         is_in=False,

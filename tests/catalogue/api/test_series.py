@@ -59,6 +59,7 @@ def test_series_missing_keys_take_their_defaults(ines: Api) -> None:
             "min_minutes": None,
             "deadline": None,
             "confirmed_names": False,
+            "checks_passed": False,
         },
     }
     assert ines("POST", "/series", {"slug": "a", "title": "A"}).status_code == 200
