@@ -1,11 +1,18 @@
-"""Prints how large the code is: lines, modules, imports, caches, untyped values, hard functions.
+"""Prints how large the code is: lines, modules, imports, caches, untyped values, hard functions; lines of each slice.
+
+    python tools/house.py                   as it is
+    python tools/house.py --since COMMIT    also which lines each slice and the tests have gained since
 
 Functions are graded where radon can be imported.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
+import subprocess
+import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,7 +76,54 @@ def hard_functions(paths: list[Path]) -> str:
     return "".join([str(len(hard)), *(f"\n    {line}" for line in hard)])
 
 
+def lines_of_code(text: str) -> int:
+    """Lines that are neither blank, nor comments, nor within docstrings."""
+    tree = ast.parse(text)
+    strings = (
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    )
+    documented = {line for node in strings for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
+    empty = {tokenize.NL, tokenize.COMMENT, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    tokens = tokenize.generate_tokens(iter(text.splitlines(keepends=True)).__next__)
+    return len(
+        {
+            line
+            for token in tokens
+            if token.type not in empty
+            for line in range(token.start[0], token.end[0] + 1)
+            if line not in documented
+        }
+    )
+
+
+def slice_of(path: Path) -> str:
+    """The slice, package or single module of `lms`; everything of the tests is one."""
+    parts = path.relative_to(ROOT).parts if path.is_absolute() else path.parts
+    return parts[0] if parts[0] != "lms" else "/".join(parts[:2])
+
+
+def imported_slices(tree: ast.Module) -> set[str]:
+    """Packages of `lms` but core and web that a module imports."""
+    names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    packages = {".".join(name.split(".")[:2]) for name in names if name.startswith("lms.")}
+    return {name for name in packages if (ROOT / name.replace(".", "/")).is_dir()} - {"lms.core", "lms.web"}
+
+
+def gained(commit: str) -> Counter[str]:
+    """Lines of Python that each slice has gained since a commit."""
+    command = ["git", "diff", "--numstat", "--no-renames", commit, "--", "lms/*.py", "tests/*.py"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603  our own command
+    lines: Counter[str] = Counter()
+    for row in done.stdout.splitlines():
+        added, removed, name = row.split("\t")
+        lines[slice_of(Path(name))] += int(added) - int(removed)
+    return lines
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--since", metavar="COMMIT")
+    since = parser.parse_args().since
     modules = sources("lms")
     texts = [path.read_text(encoding="utf-8") for path in modules]
     trees = [ast.parse(text) for text in texts]
@@ -83,17 +137,27 @@ def main() -> None:
     untyped = sum(isinstance(node, ast.Name) and node.id == "Any" for tree in trees for node in ast.walk(tree))
     figures = {
         "lines under lms": lines,
+        "lines of code among them, without imports": sum(map(lines_of_code, texts)) - imports,
         "modules": len(modules),
+        "lines a module": round(lines / len(modules)),
         "import lines": f"{imports} ({100 * imports / lines:.1f} %)",
         "SQL statements as module constants": sum(map(statement_constants, trees)),
         "lru_cache and cache": sum(map(caches, trees)),
         "Any": untyped,
         "variables called one, own, found …": sum(1 for tree in trees for _name in vague_names(tree)),
+        "lines of serve.py": (ROOT / "lms/serve.py").read_text(encoding="utf-8").count("\n"),
+        "slices that serve.py imports": len(imported_slices(trees[modules.index(ROOT / "lms/serve.py")])),
         "lines of tests": sum(path.read_text(encoding="utf-8").count("\n") for path in sources("tests")),
         "functions of radon D or worse": hard_functions(modules),
     }
     for name, figure in figures.items():
         print(f"{name}: {figure}")
+    slices: Counter[str] = Counter()
+    for path, text in zip(modules, texts, strict=True):
+        slices[slice_of(path)] += text.count("\n")
+    changed = gained(since) if since else Counter()
+    for name in sorted(slices.keys() | changed.keys()):
+        print(f"  {name}: {slices[name] or ''}{f' ({changed[name]:+})' if changed[name] else ''}")
 
 
 if __name__ == "__main__":

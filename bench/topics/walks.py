@@ -78,6 +78,8 @@ class Walk:
             yield Row(f"{what}: requests", self.requests, "requests")
         yield Row(f"{what}: statements", self.statements, "statements")
         yield Row(f"{what}: modules", len(self.modules), "modules")
+        shared = [name for name in self.modules if name.startswith(("core/", "web/"))]
+        yield Row(f"{what}: of core and web", len(shared), "modules")
         yield from (Row(f"{what}: {name}", count, "times") for name, count in self.calls.items())
 
 
@@ -90,17 +92,18 @@ def check_document(rows: Sequence[Row], document: Path, *, is_written: bool) -> 
     shown, end, after = rest.partition("<!-- end of walks -->")
     if not (mark and end):
         raise CannotMeasure(f"{document.name} has no marks of walks")
-    columns = ("requests", "statements", "modules", *_WATCHED)
+    columns = ("requests", "statements", "modules", "of core and web", *_WATCHED)
     table: dict[str, dict[str, int]] = {}
     for row in rows:
         walk, _, name = row.what.partition(": ")
         table.setdefault(walk, {})[name] = int(row.measured)
     lines = [f"| walk | {' | '.join(columns)} |", "|---" + "|---:" * len(columns) + "|"]
     lines += [f"| {walk} | {' | '.join(str(of.get(name, '')) for name in columns)} |" for walk, of in table.items()]
+    head, *documented_rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in shown.splitlines()] or [[]]
     documented = {
-        f"{cells[0]}: {name}": int(figure)
-        for cells in ([cell.strip() for cell in line.strip("|").split("|")] for line in shown.splitlines()[2:])
-        for name, figure in zip(columns, cells[1:], strict=True)
+        f"{walk}: {name}": int(figure)
+        for walk, *figures in documented_rows[1:]
+        for name, figure in zip(head[1:], figures, strict=True)
         if figure
     }
     measured = {f"{walk}: {name}": figure for walk, of in table.items() for name, figure in of.items()}
@@ -167,6 +170,7 @@ def walks(bench: Bench) -> Iterator[Row]:
     with app.app_context():
         yield from _certificate(lecture_id)
     yield from _totals(_client(app, reporter))
+    yield from _series(_client(app, trainee))
     with app.app_context():
         db.engine.dispose()
 
@@ -208,6 +212,14 @@ def _totals(client: FlaskClient) -> Iterator[Row]:
     if answer.status_code != 200:
         raise CannotMeasure(f"the totals are answered with {answer.status_code}")
     yield from walk.rows("open the exact totals")
+
+
+def _series(client: FlaskClient) -> Iterator[Row]:
+    """Opens the page of a series, which has been opened before."""
+    client.get("/series/open")
+    with walking() as walk:
+        client.get("/series/open")
+    yield from walk.rows("open a series")
 
 
 def _certificate(lecture_id: int) -> Iterator[Row]:

@@ -94,7 +94,7 @@ def test_walks_are_compared_with_the_document_and_written_into_it(tmp_path: Path
         "enrol: statements: 40 in place of nothing",
     ]
     written = document.read_text(encoding="utf-8")
-    assert "| enrol |  | 40 | 62 |  |  |\n<!-- end of walks -->\nafter\n" in written
+    assert "| enrol |  | 40 | 62 |  |  |  |\n<!-- end of walks -->\nafter\n" in written
     near, far = Row("enrol: statements", 44, "statements"), Row("enrol: statements", 35, "statements")
     assert check_document([near, rows[1]], document, is_written=False) == []
     assert check_document([far, rows[1]], document, is_written=False) == ["enrol: statements: 35 in place of 40"]
