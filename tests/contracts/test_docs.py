@@ -154,6 +154,7 @@ def test_every_target_is_in_the_help() -> None:
         "fonts-tests",
         "needs-tests",
         "needs-tests-long",
+        "small-fonts",
         "test-slices",
         "validators",
     }
