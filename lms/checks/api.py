@@ -123,15 +123,15 @@ def list_checks(slug: str) -> dict[str, Any]:
     """Lists the knowledge checks of a series: all for its staff and reporters, those published for the people
     enrolled."""
     by = current_actor()
-    series, own = queries.list_own(slug, by=by, at=clock.now())
+    series, checks = queries.list_own(slug, by=by, at=clock.now())
     is_staff = queries.may_edit(series, by)
-    return {"items": [_check_object(one, is_staff) for one in own], "next": None}
+    return {"items": [_check_object(one, is_staff) for one in checks], "next": None}
 
 
-def _check_object(own: OwnCheck, is_staff: bool) -> dict[str, Any]:
-    check = own.check
-    shown = {name: getattr(own, name) for name in ("check", "state", "questions", "passed", "left")}
-    return {**shown, "state": own.state.value, "items": check.items if is_staff else None}
+def _check_object(taken: OwnCheck, is_staff: bool) -> dict[str, Any]:
+    check = taken.check
+    shown = {name: getattr(taken, name) for name in ("check", "state", "questions", "passed", "left")}
+    return {**shown, "state": taken.state.value, "items": check.items if is_staff else None}
 
 
 @bp.post("/series/<slug>/checks")
@@ -165,8 +165,8 @@ def _read_check(slug: str, check_id: int) -> dict[str, Any]:
     by = current_actor()
     series = get_series(slug, by=by)
     check = queries.get_check(series, check_id, by=by)
-    own = queries.own_checks([check], by.person_id, at=clock.now())[0]
-    return _check_object(own, queries.may_edit(series, by))
+    (taken,) = queries.own_checks([check], by.person_id, at=clock.now())
+    return _check_object(taken, queries.may_edit(series, by))
 
 
 @bp.get("/series/<slug>/checks/<int:check_id>/analysis")

@@ -27,7 +27,7 @@ SPARE = 3
 
 
 def kind_words() -> dict[QuestionKind, str]:
-    """What each kind of question is called."""
+    """Returns the names of the kinds of question."""
     return {
         QuestionKind.ONE: _("One right answer"),
         QuestionKind.SEVERAL: _("Several right answers"),
@@ -40,7 +40,7 @@ def kind_words() -> dict[QuestionKind, str]:
 
 
 def check_kind_words() -> dict[CheckKind, str]:
-    """What each kind of check is for."""
+    """Returns the purposes of the kinds of check."""
     return {
         CheckKind.CHECK: _("Knowledge check"),
         CheckKind.PRE: _("Before: what people know already"),
@@ -48,7 +48,7 @@ def check_kind_words() -> dict[CheckKind, str]:
     }
 
 
-class QuestionForm(BaseForm):
+class BankQuestionForm(BaseForm):
     """A question of one kind. Its answers are rows of their own (`rows`), of which empty ones are left out."""
 
     title = StringField(_l("Short name"))
@@ -77,12 +77,12 @@ class QuestionForm(BaseForm):
         super().__init__(formdata=sent, data=stored)
         self.kind = kind
         self.rows = self._rows(definition, sent)
-        own = {
+        fields = {
             QuestionKind.TRUE_FALSE: {"is_true"},
             QuestionKind.NUMBER: {"value", "tolerance"},
             QuestionKind.SHORT_TEXT: {"forms", "is_case_sensitive"},
         }.get(kind, {"options"})
-        for name in {"is_true", "value", "tolerance", "forms", "is_case_sensitive", "options"} - own:
+        for name in {"is_true", "value", "tolerance", "forms", "is_case_sensitive", "options"} - fields:
             del self[name]
 
     def _rows(self, definition: Definition | None, sent: MultiDict[str, str] | None) -> list[dict[str, Any]]:
@@ -197,7 +197,7 @@ class CheckForm(BaseForm):
         ]
 
     def check(self) -> CheckInput:
-        """What was typed. Raises Invalid (`opens_at`, `closes_at`) for a time that the clock skips."""
+        """Returns what was typed. Raises Invalid (`opens_at`, `closes_at`) for a time that the clock skips."""
         kinds = {kind.value for kind in CheckKind}
         return CheckInput(
             title=self.title.data or "",
@@ -242,8 +242,8 @@ def answers_in(sent: Mapping[str, Any] | MultiDict[str, str], shown: Iterable[Sh
     """The answers to the questions that a form showed (`asked`), as `questions.checked_answer` takes them. A box that
     was not ticked is not sent, so that nothing ticked is an answer taken back."""
     form = MultiDict(sent)
-    asked = set(form.getlist("asked"))
-    return {str(one.id): _answer_in(form, one) for one in shown if str(one.id) in asked}
+    ids = set(form.getlist("asked"))
+    return {str(one.id): _answer_in(form, one) for one in shown if str(one.id) in ids}
 
 
 def _answer_in(form: MultiDict[str, str], question: ShownQuestion) -> Answer:

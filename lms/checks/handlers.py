@@ -1,4 +1,4 @@
-"""What knowledge checks do when something happened below."""
+"""Handlers of knowledge checks for events of lower slices."""
 
 from lms.checks.actions.attempts import forget_person
 from lms.checks.queries.attempts import export_of_person

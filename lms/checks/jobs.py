@@ -1,4 +1,4 @@
-"""What the worker does for knowledge checks: it hands in attempts whose time is over."""
+"""The recurring task of knowledge checks: it hands in attempts whose time is over."""
 
 from lms.checks.actions.attempts import submit_overdue
 from lms.core.background.recurring import recurring

@@ -24,8 +24,8 @@ class QuestionKind(StrEnum):
 
 
 class CheckKind(StrEnum):
-    """What a check is for: *check* can be needed for the certificate; *pre* and *post* are compared, before and after
-    a lecture or a series."""
+    """The purpose of a check: *check* can be needed for the certificate; *pre* and *post* are compared, before and
+    after a lecture or a series."""
 
     CHECK = "check"
     PRE = "pre"
@@ -89,8 +89,8 @@ class Check(Base):
 
 
 class CheckVersion(Base):
-    """What the people who began from then on sit: never changed. `content` has the questions with their right answers,
-    and the rules that an attempt goes by."""
+    """The check that people sit who began from then on: never changed. `content` has the questions with their right
+    answers, and the rules that an attempt goes by."""
 
     __tablename__ = "check_version"
     read_by_strangers = False

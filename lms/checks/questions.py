@@ -1,4 +1,4 @@
-"""What a question is: its definition as it is stored, how an attempt shows it, and which answers are right. Pure.
+"""Questions of checks: their definition as it is stored, how an attempt shows it, and which answers are right. Pure.
 
 A definition is plain JSON with `title` (may be empty), `text`, `explanation`, and for each kind:
 
@@ -95,10 +95,10 @@ def _lines(sent: Any, field: str, least: int, faults: list[Fault]) -> list[str]:
 def _choice_parts(kind: QuestionKind, sent: Mapping[str, Any], faults: list[Fault]) -> Definition:
     sent_options = [clean_line(str(text or "")) for text in sent.get("options") or ()]
     options = _lines(sent_options, "options", 2, faults)
-    wanted = {number for number in sent.get("right") or () if isinstance(number, int) and not isinstance(number, bool)}
-    if wanted - set(range(len(sent_options))):
+    marked = {number for number in sent.get("right") or () if isinstance(number, int) and not isinstance(number, bool)}
+    if marked - set(range(len(sent_options))):
         faults.append(Fault(_("Mark an answer that is there as right."), "right"))
-    words = {sent_options[number] for number in wanted if 0 <= number < len(sent_options)}
+    words = {sent_options[number] for number in marked if 0 <= number < len(sent_options)}
     right = [number for number, option in enumerate(options) if option in words]
     if kind is QuestionKind.ONE and len(right) != 1:
         faults.append(Fault(_("Mark one answer as right."), "right"))
@@ -163,7 +163,7 @@ def digest_of(content: object) -> str:
 
 
 def name_of(definition: Definition) -> str:
-    """What a question is called in lists: its title, or the beginning of its text."""
+    """Returns the name of a question in lists: its title, or the beginning of its text."""
     text = definition["title"] or clean_line(definition["text"])
     return text if len(text) <= 120 else text[:119].rstrip() + "…"
 
@@ -175,7 +175,7 @@ def drawn_order(seed: str, count: int) -> list[int]:
 
 @dataclass(frozen=True)
 class ShownQuestion:
-    """A question as one attempt shows it. `order` and `match_order` say which option and match of the definition stand
+    """A question as one attempt shows it. `order` and `match_order` say which option and match of the definition are
     at each place."""
 
     id: int
@@ -196,7 +196,7 @@ class ShownQuestion:
 
     @property
     def matches(self) -> list[str]:
-        """What options can be matched with, as shown; equal ones once."""
+        """Returns what options can be matched with, as shown; equal ones once."""
         return [self.definition["matches"][number] for number in self.match_order]
 
 

@@ -1,4 +1,4 @@
-"""What a check may be, when it can be taken, and who may do what: decisions on loaded objects."""
+"""Rules of checks: their content, when they can be taken, and who may do what: decisions on loaded objects."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace

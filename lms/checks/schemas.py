@@ -161,7 +161,7 @@ class ItemOut(AnswerSchema):
 
 
 class GainOut(AnswerSchema):
-    """What people who took both checks had right on average, in percent; `gain` in points."""
+    """The share that people who took both checks had right on average, in percent; `gain` in points."""
 
     pre = Integer(attribute="pre.id")
     post = Integer(attribute="post.id")

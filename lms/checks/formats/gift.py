@@ -100,10 +100,10 @@ def _question(block: str) -> tuple[QuestionKind, Definition]:
     answers, tail = text[start + 1 : end].strip(), text[end + 1 :].rstrip('"; \n')
     if "{" in tail or "}" in tail:
         raise _Unreadable(_("A question can have answers in one place only."))
-    asked = text[:start] + (_BLANK + tail if tail.strip() else "")
+    question = text[:start] + (_BLANK + tail if tail.strip() else "")
     answers, _general, explanation = answers.partition("####")
     kind, parts = _answers(answers.strip())
-    definition = {"title": _words(title), "text": _words(asked), "explanation": _words(explanation), **parts}
+    definition = {"title": _words(title), "text": _words(question), "explanation": _words(explanation), **parts}
     return kind, definition
 
 

@@ -67,7 +67,7 @@ class OwnCheck:
 
 
 def latest_version(check_id: int) -> CheckVersion | None:
-    """What people who begin now sit; None for a check that was never published."""
+    """Returns the version that people sit who begin now; None for a check that was never published."""
     query = select(CheckVersion).where(CheckVersion.check_id == check_id).order_by(CheckVersion.number.desc()).limit(1)
     return db.session.scalar(query)
 
@@ -165,7 +165,7 @@ class Sitting:
     end: datetime | None
 
     def answer(self, question: ShownQuestion) -> Any:
-        """What is saved as the answer to a question."""
+        """Returns what is saved as the answer to a question."""
         return self.attempt.answers.get(str(question.id))
 
     @property

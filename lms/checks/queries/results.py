@@ -1,4 +1,4 @@
-"""What came of checks: who passed, how each question did, and what people learned between two checks."""
+"""Results of checks: who passed, how each question did, and what people learned between two checks."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +67,8 @@ class ItemResult:
 
 @dataclass(frozen=True)
 class Gain:
-    """What `people` who took both checks had right on average, in percent, at first attempts; `gain` in points."""
+    """The share that `people` who took both checks had right on average, in percent, at first attempts; `gain` in
+    points."""
 
     pre: Check
     post: Check
@@ -88,7 +89,7 @@ def check_can_read(series: Series, by: Actor) -> None:
 
 
 def count_results(series: Series, *, by: Actor) -> dict[int, Results]:
-    """What came of each check of a series that anybody handed in."""
+    """Returns the results of each check of a series that anybody handed in."""
     check_can_read(series, by)
     passed = case((Attempt.passed, _Member.canonical_id))
     query = (
@@ -243,8 +244,8 @@ def _discrimination(attempts: Sequence[_First], key: str) -> float | None:
 
 
 def learning_gains(series: Series, *, by: Actor) -> list[Gain]:
-    """What people learned between the check before and the check after each lecture, or the series: of those who took
-    both. Left out where too few did to be shown."""
+    """Returns what people learned between the check before and the check after each lecture, or the series: of those
+    who took both. Left out where too few did to be shown."""
     check_can_read(series, by)
     checks = [check for check in list_checks(series, by=by) if check.published_at is not None]
     befores = [check for check in checks if check.kind is CheckKind.PRE]

@@ -81,7 +81,7 @@ def submit_attempt(attempt_id: str) -> ResponseReturnValue:
 
 def _result(sitting: Sitting) -> str:
     by, at = current_actor(), clock.now()
-    own = queries.own_checks([sitting.check], sitting.attempt.person_id, at=at)[0]
+    (taken,) = queries.own_checks([sitting.check], sitting.attempt.person_id, at=at)
     marks = sitting.attempt.marks
     rows = [
         {
@@ -95,8 +95,8 @@ def _result(sitting: Sitting) -> str:
     return render_template(
         "checks/result.html",
         sitting=sitting,
-        own=own,
+        own=taken,
         rows=rows,
-        shows_answers=rules.shows_answers(sitting.check, own.attempts, at),
+        shows_answers=rules.shows_answers(sitting.check, taken.attempts, at),
         is_own=by.person_id is not None,
     )

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.checks.actions import bank as actions
 from lms.checks.formats import gift
-from lms.checks.forms import QuestionFileForm, QuestionForm, kind_words
+from lms.checks.forms import BankQuestionForm, QuestionFileForm, kind_words
 from lms.checks.models import BankQuestion, QuestionKind
 from lms.checks.queries import bank as queries
 from lms.checks.queries.results import item_shares
@@ -114,7 +114,7 @@ def edit_question(slug: str, question_id: int) -> ResponseReturnValue:
 def _edit(slug: str, row: BankQuestion | None, kind: QuestionKind) -> ResponseReturnValue:
     by, status = current_actor(), 200
     series = queries.get_series_to_edit(slug, by=by)
-    form = QuestionForm(kind, row.definition if row else None, request.form if request.method == "POST" else None)
+    form = BankQuestionForm(kind, row.definition if row else None, request.form if request.method == "POST" else None)
     if request.method == "POST":
         row_id = row.id if row else None
 

@@ -33,14 +33,14 @@ def checks(slug: str) -> ResponseReturnValue:
 
 def _checks(slug: str, form: ExtraTimeForm) -> str:
     by, at = current_actor(), clock.now()
-    series, own = queries.list_own(slug, by=by, at=at)
+    series, checks = queries.list_own(slug, by=by, at=at)
     may_see = rules.may_see_results(series, by)
     if not (may_see or queries.is_enrolled(series.id, by)):
         raise NotFound
     return render_template(
         "checks/checks.html",
         series=series,
-        own=own,
+        own=checks,
         is_staff=queries.may_edit(series, by),
         may_see_results=may_see,
         counts=count_results(series, by=by) if may_see else {},

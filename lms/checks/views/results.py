@@ -1,4 +1,4 @@
-"""What came of a check."""
+"""The page of the results of a check."""
 
 from lms.checks.lists import CheckResults
 from lms.checks.views.bank import bp

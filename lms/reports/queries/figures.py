@@ -54,7 +54,7 @@ def with_margins(dimensions: Sequence[str]) -> list[Sequence[str]]:
 
 
 class SharedReads:
-    """What the reports of one page have in common, each read once: names in a language, partner countries and opening
+    """The reads that the reports of one page share, each once: names in a language, partner countries and opening
     balances."""
 
     def __init__(self, locale: str) -> None:
