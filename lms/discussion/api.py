@@ -41,7 +41,7 @@ class AskIn(ForWhomIn):
 
 
 class QuestionChangeIn(Schema):
-    """What staff change. `answer` in writing also answers the question; `hidden` requires a `reason`; `answering` says
+    """A change by staff. `answer` in writing also answers the question; `hidden` requires a `reason`; `answering` says
     that it is being answered now."""
 
     state = Enum(QuestionState, by_value=True, load_default=None, allow_none=True)

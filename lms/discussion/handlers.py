@@ -1,4 +1,4 @@
-"""What the discussion does when something happened below."""
+"""Handlers of the discussion for events of lower slices."""
 
 from lms.core.base.events import LectureCancelled, LectureEnded, PersonErased, PersonExportAsked, handles
 from lms.discussion.actions import close_discussion, forget_person

@@ -21,7 +21,7 @@ class QuestionState(StrEnum):
 
 
 class DiscussionSettings(Base):
-    """What the staff of a lecture decided about questions; a lecture without a row has the defaults.
+    """The decisions of the staff of a lecture about questions; a lecture without a row has the defaults.
 
     `is_reviewed`: new questions wait until a member of staff shows them.
     """

@@ -67,7 +67,7 @@ class Hand:
 
 @dataclass(frozen=True)
 class Access:
-    """What somebody can do in the discussion of a lecture. `can_take_part`: enrolled, and the room is open."""
+    """The permissions of somebody in the discussion of a lecture. `can_take_part`: enrolled, and the room is open."""
 
     lecture: Lecture
     is_staff: bool
@@ -160,7 +160,8 @@ def _voted_ids(question_ids: Sequence[int], person_id: int | None) -> set[int]:
 
 
 def _may_see(access: Access) -> Any:
-    """What the actor sees of the questions: staff all, others what is shown and what they asked themselves."""
+    """The condition for questions that the actor sees: staff all, others what is shown and what they asked
+    themselves."""
     if access.is_staff:
         return LectureQuestion.id.is_not(None)
     own_ids = select(_Voter.id).where(_Voter.canonical_id == access.person_id)
@@ -209,8 +210,8 @@ def get_question(
 
 @dataclass(frozen=True)
 class SharedDiscussion:
-    """What all people in a room see alike: the most voted open questions, those answered last, how many there are, and
-    which hands are up, by ids that name nobody."""
+    """The discussion that all people in a room see: the most voted open questions, those answered last, how many there
+    are, and which hands are up, by ids that name nobody."""
 
     takes_questions: bool
     allows_anonymous: bool
@@ -276,7 +277,7 @@ def _count_by_state(lecture_id: int) -> Select[QuestionState, int]:
 
 @dataclass(frozen=True)
 class Own:
-    """What one person did in the discussion of a lecture: votes by question, what they asked, whose hand is up."""
+    """The acts of one person in the discussion of a lecture: votes by question, what they asked, whose hand is up."""
 
     voted: set[int]
     questions: list[QuestionView]
@@ -306,7 +307,7 @@ def get_own(access: Access) -> Own:
 
 @dataclass(frozen=True)
 class Queue:
-    """What staff see: raised hands, questions by state, and what they decided."""
+    """The discussion that staff see: raised hands, questions by state, and what they decided."""
 
     lecture: Lecture
     settings: DiscussionSettings
@@ -378,7 +379,7 @@ def count_discussion(lecture_id: int) -> DiscussionCounts:
 
 
 def export_of_person(person_id: int) -> dict[str, Any]:
-    """What a person asked, and how often they voted, for their export."""
+    """Returns what a person asked, and how often they voted, for their export."""
     own_ids = select(Person.id).where(Person.canonical_id == person_id)
     question_rows = select(LectureQuestion).where(LectureQuestion.person_id.in_(own_ids)).order_by(LectureQuestion.id)
     return {

@@ -39,7 +39,7 @@ bp = Blueprint("discussion", __name__, template_folder="templates")
 
 
 def who_asks() -> str:
-    """Whose questions and votes are counted together."""
+    """Returns whose questions and votes are counted together."""
     return f"person {current_actor().person_id}"
 
 
@@ -76,7 +76,7 @@ def shared_json(shared: SharedDiscussion) -> dict[str, Any]:
 
 
 def panel_values(lecture_id: int, *, at: datetime) -> dict[str, Any]:
-    """What the templates of a room need for questions: the queue for staff, all others their own part."""
+    """The values of a room's templates for questions: the queue for staff, all others their own part."""
     by = current_actor()
     access = get_access(lecture_id, by=by, at=at)
     values: dict[str, Any] = {
@@ -229,7 +229,7 @@ def queue(lecture_id: int) -> ResponseReturnValue:
 @bp.post("/lectures/<int:lecture_id>/questions/<int:question_id>")
 @allow(*STAFF)
 def moderate(lecture_id: int, question_id: int) -> ResponseReturnValue:
-    """What staff do with a question: `do` is take, done, answer (in writing), show, hide (with a `reason`) or merge
+    """Changes a question for staff: `do` is take, done, answer (in writing), show, hide (with a `reason`) or merge
     (`into` another)."""
     by, at = current_actor(), clock.now()
     step = request.form.get("do")
