@@ -66,6 +66,7 @@ SLICES = (
     "nominations",
     "recordings",
     "checks",
+    "feedback",
     "live",
     "certificates",
     "messages",

@@ -65,6 +65,7 @@ KIND_OF = {
     "certificate_ready": MailKind.CERTIFICATE,
     "confirm_name": MailKind.CERTIFICATE,
     "enrolment_place_won": MailKind.PLACE_WON,
+    "feedback_asked": MailKind.MESSAGE,
     "message": MailKind.MESSAGE,
     "weekly_digest": MailKind.DIGEST,
 }

@@ -104,6 +104,7 @@ def shown(mail: OutboxMail, config: Config) -> EmailMessage:
         kind=mail.kind,
         person_id=mail.person_id,
         series_id=mail.series_id,
+        created_at=mail.created_at,
     )
     return render(seen, config, is_shown=True)
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import ARRAY, ColumnElement, Dialect, String, Table, any_, func, literal, select
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.types import TypeEngine
 
 from lms.core.database.session import db, is_sqlite
@@ -19,6 +21,11 @@ def chunks(values: Iterable[T], size: int = 10_000) -> Iterator[list[T]]:
     listed = list(values)
     for start in range(0, len(listed), size):
         yield listed[start : start + size]
+
+
+def dialect_insert(model: Any) -> Any:
+    """An insert into a model's table that knows `on_conflict_do_update` and `on_conflict_do_nothing`."""
+    return insert_sqlite(model) if is_sqlite() else insert_postgresql(model)
 
 
 def insert_many(table: Any, rows: Sequence[Mapping[str, Any]], *, unless: Sequence[str] = ()) -> None:

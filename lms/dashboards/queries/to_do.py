@@ -1,6 +1,6 @@
 """The tasks of a person, and what they should see, on their own page: with the place where it is done."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -14,6 +14,8 @@ from lms.catalogue.models import LECTURE_TITLE, SERIES_TITLE, Lecture, LectureSt
 from lms.core.database.session import read
 from lms.core.text.translations import Translations
 from lms.dashboards.queries.own import OwnSeries
+from lms.feedback.queries import list_waiting
+from lms.feedback.rules import closes_at
 from lms.nominations.models import Nomination, NominationState
 from lms.people.models import Person, PersonEmail
 from lms.recordings.replays import find_replays
@@ -71,36 +73,64 @@ class Recorded:
 
 
 @dataclass(frozen=True)
+class FeedbackToGive:
+    """A lecture that the person attended and can still give feedback about."""
+
+    lecture_id: int
+    title: str
+    language: str
+    text_language: str | None
+    translations: Translations
+    at: datetime | None
+    """By when to answer."""
+    kind: ClassVar = "feedback"
+
+
+@dataclass(frozen=True)
 class OwnToDo:
     """The list of tasks on the page of a person."""
 
     invitations: Sequence[Invited]
     answers: Sequence[AnsweredAppeal]
     recordings: Sequence[Recorded]
+    feedback: Sequence[FeedbackToGive] = ()
 
     @property
-    def in_order(self) -> Sequence[Invited | AnsweredAppeal | Recorded]:
+    def in_order(self) -> Sequence[Invited | AnsweredAppeal | Recorded | FeedbackToGive]:
         """The rows: those that wait for an answer, then new ones."""
-        return [*self.invitations, *self.answers, *self.recordings]
+        return [*self.invitations, *self.answers, *self.recordings, *self.feedback]
 
     def __bool__(self) -> bool:
         return bool(self.in_order)
 
 
-def own_to_do(person_id: int, series: Iterable[OwnSeries], *, at: datetime) -> OwnToDo:
-    """Returns what a person, whose series are these, has to do: three questions, however much there is."""
+def own_to_do(person_id: int, series: Collection[OwnSeries], *, at: datetime) -> OwnToDo:
+    """Returns what a person, whose series are these, has to do: four questions, however much there is."""
     missed = {
         lecture_id: one.is_settled
         for own in series
         for lecture_id, one in own.attendance.items()
         if own.is_in and not one.is_invited and one.outcome in (Outcome.ABSENT, Outcome.PARTIAL)
     }
+    attended = [
+        lecture_id for own in series for lecture_id, one in own.attendance.items() if one.outcome is Outcome.ATTENDED
+    ]
     since = at - NEWS
     return OwnToDo(
         _invitations(person_id, at),
         _answered_appeals(person_id, since),
         _recordings(missed, since, at),
+        _feedback(person_id, attended, at),
     )
+
+
+def _feedback(person_id: int, attended: Iterable[int], at: datetime) -> list[FeedbackToGive]:
+    return [
+        FeedbackToGive(
+            lecture.id, lecture.title, lecture.language, lecture.text_language, lecture.translations, closes_at(lecture)
+        )
+        for lecture in list_waiting(person_id, list(attended), at=at)[:MOST]
+    ]
 
 
 def _invitations(person_id: int, at: datetime) -> list[Invited]:

@@ -44,6 +44,7 @@ from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, find_enrolment
 from lms.enrolment.queries.series import OwnPlace, place_of
 from lms.enrolment.rules import is_enrolled
+from lms.feedback.queries import own_state
 from lms.live.queries import list_reaches
 from lms.materials.queries import list_files
 from lms.people.queries.countries import Notice, notice_of
@@ -223,6 +224,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         position=order.index(shown.id) + 1 if shown.id in order else None,
         count=len(order),
         attendance=attendance,
+        feedback=own_state(shown, by.person_id or 0, at) if attendance is not None else None,
         from_ms=clock.from_ms,
         appeals=own_appeals(shown, by=by, at=at) if attendance is not None else None,
         history=own_history(shown, by=by) if attendance is not None and "steps" in request.args else [],

@@ -116,6 +116,8 @@ SCOPES = {
     "discussion:write": _l("Ask questions and vote in lectures, and answer and hide questions"),
     "certificates:read": _l("Read certificates"),
     "certificates:write": _l("Issue, revoke and withdraw certificates"),
+    "feedback:read": _l("Read the questions and results of feedback"),
+    "feedback:write": _l("Give feedback, write its questions"),
     "messages:read": _l("Read messages to the people enrolled in a series"),
     "messages:write": _l("Write, send and stop messages to the people enrolled in a series"),
     "people:read": _l("Read profiles"),

@@ -1,0 +1,1 @@
+"""Feedback after lectures: its questions, answers, results, and what asks for it."""

@@ -1,0 +1,112 @@
+"""API calls of feedback: the questions of a lecture, answering, and the results."""
+
+from typing import Any
+
+from apiflask import APIBlueprint
+
+from lms.catalogue.models import Lecture
+from lms.catalogue.queries.lectures import get_lecture
+from lms.catalogue.rules import check_can_edit_lecture
+from lms.core.base.errors import Forbidden, Invalid
+from lms.core.base.roles import Role
+from lms.core.base.settings import settings
+from lms.core.text.i18n import _
+from lms.core.time import clock
+from lms.feedback import actions
+from lms.feedback.queries import form_of, results_of
+from lms.feedback.schemas import AnswersIn, AnswersOut, FormIn, FormOut, ResultsOut
+from lms.people.queries.persons import find_person_id
+from lms.questions.rules import dump
+from lms.web.request.guards import SIGNED_IN, allow, scope
+from lms.web.request.identity import current_actor
+
+STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
+READERS = (*STAFF, Role.REPORTER)
+bp = APIBlueprint("feedback_api", __name__, url_prefix="/api/v1")
+
+
+def _form(lecture: Lecture) -> dict[str, Any]:
+    asked = form_of(lecture)
+    origin = "lecture" if asked.is_of_lecture else "series" if asked.is_of_series else "default"
+    return {"questions": dump(asked.questions), "origin": origin}
+
+
+@bp.get("/lectures/<int:lecture_id>/feedback-form")
+@allow(SIGNED_IN)
+@scope("feedback:read")
+@bp.output(FormOut)
+def get_form(lecture_id: int) -> dict[str, Any]:
+    """Returns the questions that are asked about a lecture."""
+    return _form(get_lecture(lecture_id, by=current_actor()))
+
+
+@bp.put("/lectures/<int:lecture_id>/feedback-form")
+@allow(*STAFF)
+@scope("feedback:write")
+@bp.input(FormIn, arg_name="sent")
+@bp.output(FormOut)
+def put_form(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
+    """Writes the questions of a lecture. Without any, those of its series are asked. Given answers keep theirs."""
+    by = current_actor()
+    check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
+    actions.save_form(lecture_id, sent["questions"], by=by, at=clock.now())
+    return _form(get_lecture(lecture_id, by=by))
+
+
+@bp.post("/lectures/<int:lecture_id>/feedback")
+@allow(SIGNED_IN)
+@scope("feedback:write")
+@bp.input(AnswersIn, arg_name="sent")
+@bp.output(AnswersOut)
+def give_feedback(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
+    """Answers the questions about a lecture for oneself, or changes one's answers, within 14 days of its end."""
+    by = current_actor()
+    get_lecture(lecture_id, by=by)
+    person_id = by.person_id or 0
+    if sent["email"] is not None:
+        if not (by.is_administrator and settings().is_demonstration):
+            raise Forbidden(_("Administrators can answer for other people only in a demonstration."))
+        person_id = find_person_id(sent["email"]) or 0
+        if not person_id:
+            raise Invalid("email", _("We found no one with this address."))
+    return {"answers": actions.answer(lecture_id, person_id, sent["answers"], by=by, at=clock.now())}
+
+
+@bp.get("/lectures/<int:lecture_id>/feedback-results")
+@allow(*READERS)
+@scope("feedback:read")
+@bp.output(ResultsOut)
+def get_results(lecture_id: int) -> dict[str, Any]:
+    """Returns what people answered about a lecture. No number is of fewer than five of them."""
+    shown = results_of(lecture_id, by=current_actor(), at=clock.now())
+    return {
+        "answers": shown.answers,
+        "attended": shown.attended,
+        "closes_at": shown.closes_at,
+        "questions": [
+            {
+                "key": result.question.key,
+                "kind": result.question.kind,
+                "text": result.question.text,
+                "answers": result.answers,
+                "mean": _hundredths(result.mean),
+                "counts": {str(value): count for value, count in result.counts.items()},
+                "comments": [each.text for each in result.comments if each.reason is None],
+            }
+            for result in shown.questions
+        ],
+        "groups": {
+            name: {
+                key or "": {
+                    "answers": group.answers,
+                    "means": {question: _hundredths(mean) for question, mean in group.means.items()},
+                }
+                for key, group in groups.items()
+            }
+            for name, groups in (("country", shown.countries), ("source", shown.sources))
+        },
+    }
+
+
+def _hundredths(mean: float | None) -> float | None:
+    return None if mean is None else round(mean, 2)

@@ -1,0 +1,70 @@
+"""Feedback: the questions of lectures and series, the answers, and comments that are not shown."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lms.core.database.session import Base, UtcDateTime
+
+
+class FeedbackForm(Base):
+    """A version of the questions of a lecture, or of all lectures of a series that have none of their own.
+
+    Rows are never changed: who changes the questions adds a row, and the latest is asked. `questions` is what
+    `lms.questions.rules.dump` writes; none means that the questions before are no longer asked, and those of the
+    series, or the default ones, are.
+    """
+
+    __tablename__ = "feedback_form"
+    read_by_strangers = False
+    __table_args__ = (
+        CheckConstraint("(lecture_id IS NULL) != (series_id IS NULL)", name="of_one"),
+        Index("ix_feedback_form_lecture_id", "lecture_id"),
+        Index("ix_feedback_form_series_id", "series_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lecture_id: Mapped[int | None] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"))
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"))
+    questions: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    author_id: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class FeedbackAnswer(Base):
+    """What a person answered after a lecture, to the version `form_id` of its questions; null: to the default ones.
+
+    `rating` is the answer to the first rating among them, from which *satisfaction* is counted. Staff never see whose
+    answer it is. Texts are deleted with the person; what was chosen stays.
+    """
+
+    __tablename__ = "feedback_answer"
+    read_by_strangers = False
+    __table_args__ = (
+        UniqueConstraint("lecture_id", "person_id", name="uq_feedback_answer_lecture_id_person_id"),
+        CheckConstraint("rating >= 1 AND rating <= 5", name="rating"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    form_id: Mapped[int | None] = mapped_column(ForeignKey("feedback_form.id", ondelete="CASCADE"))
+    answers: Mapped[dict[str, Any]] = mapped_column(JSON)
+    rating: Mapped[int | None] = mapped_column(SmallInteger)
+    answered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class HiddenComment(Base):
+    """A written answer that staff took out of the results, and why. Administrators still read it."""
+
+    __tablename__ = "hidden_comment"
+    read_by_strangers = False
+
+    answer_id: Mapped[int] = mapped_column(ForeignKey("feedback_answer.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(32), primary_key=True)
+    reason: Mapped[str] = mapped_column(Text)
+    hidden_by: Mapped[int | None]
+    hidden_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,142 @@
+"""When feedback can be given, the default questions, and which groups are large enough to be shown."""
+
+import hashlib
+from collections.abc import Hashable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from itsdangerous import BadSignature, Signer
+
+from lms.catalogue.models import Lecture, LectureState
+from lms.core.base.errors import Refused
+from lms.core.text.i18n import _
+from lms.questions.rules import Question, Words
+
+OPEN_FOR: Final = timedelta(days=14)
+"""How long after its end people answer about a lecture, and change what they answered."""
+MOST_QUESTIONS: Final = 12
+FEWEST: Final = 5
+"""Fewer answers than this are not shown, of no question and no group."""
+KINDS: Final = ("rating", "choice", "choices", "text", "number")
+SATISFIED: Final = 4
+"""Ratings from this one on count as satisfied."""
+
+
+def closes_at(lecture: Lecture) -> datetime | None:
+    """When answers about a lecture end; null where it has not been held."""
+    if lecture.state is not LectureState.HELD or lecture.actual_end is None:
+        return None
+    return lecture.actual_end + OPEN_FOR
+
+
+def check_open(lecture: Lecture, at: datetime) -> None:
+    """Raises Refused unless feedback about a lecture can be given now."""
+    end = closes_at(lecture)
+    if end is None:
+        raise Refused(_("You can give feedback when the lecture has been held."))
+    if at > end:
+        raise Refused(_("Feedback on this lecture has ended. It was open for 14 days after the lecture."))
+
+
+def is_open(lecture: Lecture, at: datetime) -> bool:
+    """Whether feedback about a lecture can be given now."""
+    end = closes_at(lecture)
+    return end is not None and at <= end
+
+
+def rating_key(questions: Sequence[Question]) -> str | None:
+    """The question that *satisfaction* is counted from: the first rating."""
+    return next((question.key for question in questions if question.kind == "rating"), None)
+
+
+def shown_groups(sizes: Mapping[Hashable, int]) -> set[Hashable]:
+    """The groups that can be shown beside their total: none is below five, nor is what remains of the total.
+
+    Where what is left out has fewer than five answers together, the smallest of the other groups is left out too.
+    """
+    shown = {key for key, size in sizes.items() if size >= FEWEST}
+    hidden = [size for key, size in sizes.items() if key not in shown and size]
+    rest = sorted(shown, key=lambda key: (sizes[key], str(key)))
+    while hidden and (sum(hidden) < FEWEST or len(hidden) < 2) and rest:
+        smallest = rest.pop(0)
+        hidden.append(sizes[smallest])
+        shown.discard(smallest)
+    return shown
+
+
+def _rating(key: str, text: str, low: str, high: str, translations: Mapping[str, Sequence[str]]) -> Question:
+    words = {code: Words(texts[0], tuple(texts[1:])) for code, texts in translations.items()}
+    return Question(key, "rating", text, (low, high), required=True, translations=words)
+
+
+DEFAULT: Final = (
+    _rating(
+        "useful",
+        "How useful is this lecture for your work?",
+        "not useful",
+        "very useful",
+        {
+            "ar": ("ما مدى فائدة هذه المحاضرة لعملك؟", "غير مفيدة", "مفيدة جدًا"),
+            "es": ("¿Qué utilidad tiene esta conferencia para su trabajo?", "ninguna", "mucha"),
+            "fr": ("Cette conférence est-elle utile pour votre travail\u202f?", "pas utile", "très utile"),
+            "pt": ("Qual é a utilidade desta conferência para o seu trabalho?", "nenhuma", "muita"),
+            "ru": ("Насколько эта лекция полезна для вашей работы?", "не полезна", "очень полезна"),
+            "zh": ("本次讲座对您的工作有多大帮助？", "没有帮助", "很有帮助"),
+        },
+    ),
+    Question(
+        "best",
+        "text",
+        "What was most useful?",
+        translations={
+            "ar": Words("ما الأكثر فائدة؟"),
+            "es": Words("¿Qué fue lo más útil?"),
+            "fr": Words("Qu’est-ce qui a été le plus utile\u202f?"),
+            "pt": Words("O que foi mais útil?"),
+            "ru": Words("Что было самым полезным?"),
+            "zh": Words("最有帮助的是什么？"),
+        },
+    ),
+    Question(
+        "change",
+        "text",
+        "What should be different?",
+        translations={
+            "ar": Words("ما الذي ينبغي تغييره؟"),
+            "es": Words("¿Qué debería cambiar?"),
+            "fr": Words("Que faudrait-il changer\u202f?"),
+            "pt": Words("O que deveria mudar?"),
+            "ru": Words("Что следует изменить?"),
+            "zh": Words("哪些地方应当改进？"),
+        },
+    ),
+)
+"""What is asked where nobody wrote other questions. It never changes: answers without a form were given to it."""
+
+
+def without_texts(answers: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Any]:
+    """What stays of answers when their person is erased: what was chosen, not what was written."""
+    kept = {question.key for question in questions if question.kind not in ("text", "number")}
+    return {key: value for key, value in answers.items() if key in kept}
+
+
+_SALT: Final = b"serai feedback"
+
+
+def make_link(secrets: Sequence[str], lecture_id: int, person_id: int) -> str:
+    """The part of an address with which one person answers about one lecture without signing in."""
+    return _signer(secrets).sign(f"{lecture_id}~{person_id}").decode()
+
+
+def read_link(secrets: Sequence[str], text: str) -> tuple[int, int] | None:
+    """(lecture, person) of a link; None for what was made with none of these secrets."""
+    try:
+        lecture_id, person_id = _signer(secrets).unsign(text.encode()).decode().split("~")
+        return int(lecture_id), int(person_id)
+    except (BadSignature, ValueError):
+        return None
+
+
+def _signer(secrets: Sequence[str]) -> Signer:
+    """Signs with the first of the secrets, and reads what was signed with any of them."""
+    return Signer([secret.encode() for secret in reversed(secrets)], salt=_SALT, digest_method=hashlib.sha256)
