@@ -26,7 +26,7 @@ from lms.core.base.errors import Invalid
 from lms.core.base.roles import SYSTEM
 from lms.core.database import search
 from lms.core.database.session import action, db, read
-from lms.demo import follow_up, mails, nominations
+from lms.demo import feedback, follow_up, mails, nominations
 from lms.demo.folder import FolderMark, Rest, find_mark, indexed_at_the_end, many_rows, replaced, set_mark
 from lms.demo.generate import KEEPS_SEATS, SEED, AttendanceFile, Demonstration
 from lms.demo.jobs import request_recording
@@ -170,6 +170,8 @@ def _fill_rest(demonstration: Demonstration, progress: Progress) -> None:
     with progress.phase("E-mails about certificates, recordings, and the week"):
         mails.tell_holders(now=now)
         mails.take_in(now=now)
+    with progress.phase("Feedback"):
+        feedback.give(now=now, seed=SEED)
     with progress.phase("People who registered twice"):
         register_twice(by=actor_of(ADMIN, now), now=now)
     with progress.phase("Public figures"):

@@ -21,10 +21,11 @@ from lms.certificates.models import Award, Certificate
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import Base, db
 from lms.enrolment.models import Enrolment
+from lms.feedback.models import FeedbackAnswer
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
 from lms.reports.models import OpeningRow
 from lms.reports.queries.figures import count
-from lms.reports.rules import Slice
+from lms.reports.rules import Figures, Slice
 
 QUESTIONS: tuple[tuple[str, ...], ...] = (
     (), ("country",), ("region",), ("series",), ("year",), ("month",), ("sector",), ("gender",), ("source",),
@@ -109,6 +110,15 @@ class CreditRow(NamedTuple):
     present_ms: int
 
 
+class AnswerRow(NamedTuple):
+    """The columns of feedback."""
+
+    id: int
+    person_id: int
+    rating: int | None
+    changed_at: datetime
+
+
 class BalanceRow(NamedTuple):
     """The columns of an opening balance."""
 
@@ -139,6 +149,7 @@ class Fact:
     gender: str | None
     source: str | None
     ms: int
+    rating: int | None = None
 
 
 class _MergedPeople:
@@ -252,13 +263,23 @@ class RecountRows:
             person = people.roots[row.person_id]
             if set_by_hand.get(person, row.outcome) == "attended":
                 by_person[person].append(row)
+        ratings = self._ratings(lecture_id)
         for person, rows in by_person.items():
             rows.sort(key=lambda row: (row.person_id != person, row.person_id))
             yield self._fact(
                 "attendance", person, lecture_id, day, lecture.series_id, people.country_of(person, day),
                 language=lecture.language, sector=rows[0].sector, gender=rows[0].gender,
-                source=rows[0].source, ms=max(row.present_ms for row in rows),
+                source=rows[0].source, ms=max(row.present_ms for row in rows), rating=ratings.get(person),
             )  # fmt: skip
+
+    @staticmethod
+    def _ratings(lecture_id: int) -> dict[int, int | None]:
+        """Who gave which rating about a lecture: of a person's records, the answer that was changed last counts."""
+        rows = _read(FeedbackAnswer, AnswerRow, FeedbackAnswer.lecture_id == lecture_id)
+        query = select(Person.id, Person.canonical_id).where(Person.id.in_([row.person_id for row in rows]))
+        roots = {person: canonical_id or person for person, canonical_id in db.session.execute(query)}
+        ordered = sorted(rows, key=lambda row: (row.changed_at, row.id))
+        return {roots[row.person_id]: row.rating for row in ordered}
 
     def _registrations(self, series_id: int) -> Iterator[Fact]:
         people = _MergedPeople(select(Enrolment.person_id).where(Enrolment.series_id == series_id))
@@ -397,6 +418,7 @@ def _count(
     countries |= {codes[row.country_id] for row in older if row.country_id is not None and row.attendances > 0}
     ids = {row.code: row.id for row in rows.countries.values()}
     hours = sum(fact.ms for fact in attendances) / 3_600_000
+    ratings = [fact.rating for fact in attendances if fact.rating is not None]
     return {
         "sessions": len(sessions) + len({(row.day, row.title_key) for row in older}),
         "participants": len({fact.who for fact in attendances}),
@@ -406,6 +428,9 @@ def _count(
         "registrations": sum(fact.kind == "registration" for fact in facts),
         "contact_hours": int(hours * 10 + 0.5) / 10,
         "certificates": sum(fact.kind == "certificate" for fact in facts),
+        "answers": len(ratings),
+        "ratings": sum(ratings),
+        "satisfied": sum(rating in (4, 5) for rating in ratings),
     }
 
 
@@ -441,14 +466,21 @@ def facts_differences(rows: RecountRows) -> list[str]:
     return lines
 
 
+def _numbers(counted: Figures) -> dict[str, int | float]:
+    """Every number of a report, with those that *satisfaction* is worked out from."""
+    ratings = counted.ratings
+    more = {"answers": ratings.answers, "ratings": ratings.total, "satisfied": ratings.satisfied}
+    return counted.as_json() | more
+
+
 def differences(rows: RecountRows, slice_: Slice, dimensions: tuple[str, ...], at: datetime) -> list[str]:
     """Where the reports and the second count disagree, a line each; empty where they agree."""
     report = count(slice_, dimensions, by=SYSTEM, at=at)
-    reported: dict[Any, dict[str, int | float]] = {group.keys: group.figures.as_json() for group in report.groups}
+    reported: dict[Any, dict[str, int | float]] = {group.keys: _numbers(group.figures) for group in report.groups}
     if not dimensions:
-        reported = {(): report.totals.as_json()}
+        reported = {(): _numbers(report.totals)}
     recounted = figures(rows, slice_, dimensions, at)
-    nothing = dict.fromkeys(report.totals.as_json(), 0)
+    nothing = dict.fromkeys(_numbers(report.totals), 0)
     lines = []
     for key, name in product(sorted({*reported, *recounted}, key=str), nothing):
         reported_value, other = reported.get(key, nothing)[name], recounted.get(key, nothing)[name]

@@ -96,8 +96,46 @@ Key = tuple[Hashable, ...]
 
 
 @dataclass(frozen=True)
+class Ratings:
+    """The first ratings, from 1 to 5, that people gave about lectures that they attended: their number and sum, and how
+    many are 4 or 5. Of fewer than five, no mean and no share is stated."""
+
+    answers: int = 0
+    total: int = 0
+    satisfied: int = 0
+
+    @property
+    def mean(self) -> float | None:
+        """The mean, to the nearest hundredth."""
+        if self.answers < FEWEST:
+            return None
+        return (200 * self.total + self.answers) // (2 * self.answers) / 100
+
+    @property
+    def mean_tenths(self) -> int:
+        """The mean in tenths, to the nearest one; 0 without answers."""
+        return (20 * self.total + self.answers) // (2 * self.answers) if self.answers else 0
+
+    @property
+    def satisfied_percent(self) -> float | None:
+        """The share of 4 and 5 in percent, to the nearest tenth."""
+        if self.answers < FEWEST:
+            return None
+        return (2000 * self.satisfied + self.answers) // (2 * self.answers) / 10
+
+    def as_json(self) -> dict[str, int | float | None]:
+        """*Satisfaction* as the API shows it."""
+        return {
+            "feedback_answers": self.answers if self.answers >= FEWEST else None,
+            "satisfaction": self.mean,
+            "satisfied_percent": self.satisfied_percent,
+        }
+
+
+@dataclass(frozen=True)
 class Figures:
-    """The figures of domain.md for one slice. Contact hours to one decimal, everything else whole."""
+    """The figures of domain.md for one slice. Contact hours to one decimal, everything else whole. `ratings` are those
+    that *satisfaction* is counted from."""
 
     sessions: int = 0
     participants: int = 0
@@ -107,13 +145,15 @@ class Figures:
     registrations: int = 0
     contact_hours: float = 0.0
     certificates: int = 0
+    ratings: Ratings = Ratings()
 
     def as_json(self) -> dict[str, int | float]:
         """The figures by name, in the order in which they are shown."""
         return {name: getattr(self, name) for name in FIGURES}
 
 
-FIGURES: Final = tuple(item.name for item in fields(Figures))
+FIGURES: Final = tuple(item.name for item in fields(Figures) if item.name != "ratings")
+"""The figures that are numbers of something. *Satisfaction* stands beside them: it is null where answers are few."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +209,7 @@ class Group:
             shown["folded"] = True
         if self.opening is not None:
             shown["opening"] = self.opening.as_json()
-        return shown | self.figures.as_json()
+        return shown | self.figures.as_json() | self.figures.ratings.as_json()
 
 
 def organisation_name(name: str | None) -> str:

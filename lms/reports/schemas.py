@@ -80,7 +80,8 @@ class SnapshotReason(Schema):
 
 
 class FiguresOut(AnswerSchema):
-    """The figures of one slice."""
+    """The figures of one slice. `satisfaction`: the mean of the ratings 1 to 5, `satisfied_percent`: the share of 4 and
+    5, and `feedback_answers` how many there are; null below five, and in public."""
 
     sessions = Integer()
     participants = Integer()
@@ -90,6 +91,9 @@ class FiguresOut(AnswerSchema):
     registrations = Integer()
     contact_hours = Float()
     certificates = Integer()
+    feedback_answers = Integer(allow_none=True)
+    satisfaction = Float(allow_none=True)
+    satisfied_percent = Float(allow_none=True)
 
 
 class OpeningOut(AnswerSchema):

@@ -9,9 +9,13 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from lms.attendance.models.credits import Credit
 from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db
+from lms.feedback.models import FeedbackAnswer
+from lms.reports import recount
 from lms.reports.actions.public import refresh_public_figures
-from lms.reports.rules import FIGURES
+from lms.reports.rules import FIGURES, Slice
 from tests.factories import Make
 from tests.languages import offering
 from tests.reports.world import World
@@ -47,6 +51,7 @@ def test_the_object(client: FlaskClient, programme: int) -> None:
     assert body["totals"] == {
         "sessions": 1, "participants": 8, "attendances": 8, "countries": 3, "partner_countries": 0,
         "registrations": 0, "contact_hours": 8.0, "certificates": 0,
+        "feedback_answers": None, "satisfaction": None, "satisfied_percent": None,
     }  # fmt: skip
 
 
@@ -136,3 +141,34 @@ def test_a_reporter_is_answered_of_this_moment(client: FlaskClient, programme: i
     _status, body = get(client, "", headers)
     assert body["totals"]["participants"] == 9
     assert body["as_at"] > "2026-11-24T22:00:00Z"
+
+
+def test_satisfaction_is_stated_from_five_answers_on(
+    client: FlaskClient, programme: int, world: World, make: Make, app: APIFlask
+) -> None:
+    """To reporters, exactly and by any group; in public of no group."""
+    headers = make.headers(make.person(roles=["reporter"]))
+    with app.app_context():
+        people = list(db.session.scalars(db.select(Credit.person_id).order_by(Credit.person_id)))
+    for person, rating in zip(people, [5, 5, 4, 2, 3, None, 5, 1], strict=True):
+        world.insert(
+            FeedbackAnswer, lecture_id=programme, person_id=person, answers={}, rating=rating,
+            answered_at=NOON, changed_at=NOON,
+        )  # fmt: skip
+    world.insert(
+        FeedbackAnswer, lecture_id=programme, person_id=world.person("KE"), answers={}, rating=1,
+        answered_at=NOON, changed_at=NOON,
+    )  # fmt: skip
+    keys = ("feedback_answers", "satisfaction", "satisfied_percent")
+    status, body = get(client, "by=country", headers)
+    assert (status, [body["totals"][key] for key in keys]) == (200, [7, 3.57, 57.1])
+    assert {group["key"]: [group[key] for key in keys] for group in body["groups"]} == {
+        "KE": [5, 3.8, 60.0], "TZ": [None, None, None], "UG": [None, None, None],
+    }  # fmt: skip
+    with app.app_context():
+        refresh_public_figures(by=SYSTEM, at=REFRESHED)
+    assert [get(client)[1]["totals"][key] for key in keys] == [None, None, None]
+    with app.app_context():
+        rows = recount.RecountRows("Asia/Shanghai")
+        for dimensions in ((), ("country",), ("source", "country"), ("year",)):
+            assert recount.differences(rows, Slice(), dimensions, REFRESHED) == []

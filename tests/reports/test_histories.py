@@ -37,6 +37,7 @@ from lms.core.database.session import action, db
 from lms.core.time import clock
 from lms.enrolment.actions.places import enrol
 from lms.enrolment.models import REGISTRATIONS
+from lms.feedback.models import FeedbackAnswer
 from lms.people.actions.merging import DETAILS, merge_people, undo_merge
 from lms.people.actions.persons import change_profile
 from lms.people.actions.privacy import erase_person
@@ -97,12 +98,26 @@ class Walk:
             *[self.late_import] * 8, self.correct, self.withdraw_correction, self.merge,
             self.undo, self.erase, self.move, self.move, self.change_traits, self.correct_times, self.enrol,
             self.end_certificate, self.reopen, self.undo_start, *[self.end_again] * 6, *[self.confirm] * 2,
-            self.change_policy,
+            self.change_policy, *[self.give_feedback] * 6,
         ]  # fmt: skip
         try:
             self.draw.choice(steps)()
         except DomainError:
             db.session.rollback()
+
+    def give_feedback(self) -> None:
+        """Somebody answers, perhaps without a rating, or changes an answer."""
+        lecture_id, person_id = self.draw.choice(self.lectures), self.draw.choice(self.people)[0]
+        rating, at = self.draw.choice([None, 1, 2, 3, 4, 5]), AT + timedelta(minutes=self.draw.randint(0, 99))
+        given = {"lecture_id": lecture_id, "person_id": person_id}
+        row = db.session.scalars(db.select(FeedbackAnswer).filter_by(**given)).one_or_none()
+        is_new = row is None
+        db.session.rollback()
+        if is_new:
+            self.world.insert(FeedbackAnswer, **given, answers={}, rating=rating, answered_at=at, changed_at=at)
+        else:
+            change = db.update(FeedbackAnswer).filter_by(**given)
+            self.world.execute(change.values(rating=rating, changed_at=at))
 
     def late_import(self) -> None:
         lecture_id = self.draw.choice(self.lectures)

@@ -5,7 +5,7 @@ from lms.core.text.punctuation import gap
 from lms.core.time.durations import percent
 from lms.reports.documents.dossier_data import Dossier
 from lms.reports.documents.model import Figure
-from lms.reports.documents.wording import Opening, each, figure_column
+from lms.reports.documents.wording import Opening, each, figure_column, satisfaction
 from lms.reports.shapes import counted
 from lms.web.pages.time import number, short_day
 
@@ -95,7 +95,7 @@ def figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
         "contact_hours": _("%(n)s per participant", n=number(hours)) if hours else None,
         "certificates": _rate(totals.certificates, totals.participants),
     }
-    return tuple(
+    counts = tuple(
         Figure(
             name=name,
             label=figure_column(name).name,
@@ -107,6 +107,7 @@ def figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
         )
         for name in (*HEADLINE, "registrations", "sessions")
     )
+    return counts + satisfaction(totals.ratings)
 
 
 def _participants_note(dossier: Dossier, share: float | None) -> str | None:

@@ -15,7 +15,7 @@ from lms.core.text.translations import reader_text
 from lms.core.time.durations import MINUTE_MS, nearest_whole, percent, tenth_minutes, whole_minutes
 from lms.core.time.zones import main_zone
 from lms.reports.documents.model import Column, Figure, Mark, Picture, ReportDocument, Section, Table
-from lms.reports.documents.wording import figure_column
+from lms.reports.documents.wording import figure_column, satisfaction
 from lms.reports.queries.labels import label
 from lms.reports.queries.lecture import FromCountry, LectureReport
 from lms.web.pages.locale import reader_locale
@@ -196,9 +196,10 @@ def _figures(report: LectureReport) -> tuple[Figure, ...]:
         ("average", _("on average"), _average(report)),
     )
     definitions = {"attended": "attendances", "certified": "certificates"}
-    return tuple(
+    figures = tuple(
         Figure(name, label, value, definition=definitions.get(name), in_headline=False) for name, label, value in totals
     )
+    return figures + satisfaction(report.ratings)
 
 
 def _average(report: LectureReport) -> int:

@@ -12,7 +12,7 @@ PictureKind = Literal["bars", "columns", "curve"]
 @dataclass(frozen=True)
 class Figure:
     """A total. `name` as in the API; `definition` is the anchor of its definition, if any. Files have all totals, pages
-    and paper only those in the headline.
+    and paper only those in the headline. `text`: the value as it is written there, where it is not a whole number.
     """
 
     name: str
@@ -22,6 +22,7 @@ class Figure:
     url: str | None = None
     definition: str | None = None
     in_headline: bool = True
+    text: str | None = None
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,8 @@ def _content(out: ReportDocument) -> dict[str, Any]:
         "day": [day.year, day.month, day.day],
         "as_at": _("As at %(when)s.", when=as_at(out)),
         "figures": [
-            {"label": figure.label, "value": whole_number(figure.value), "note": figure.note} for figure in out.headline
+            {"label": figure.label, "value": figure.text or whole_number(figure.value), "note": figure.note}
+            for figure in out.headline
         ],
         "sections": [_section(section) for section in out.sections],
         "lead": out.lead,

@@ -5,10 +5,10 @@ from datetime import date, datetime
 from typing import Any
 
 from lms.core.text.i18n import _, _p
-from lms.reports.documents.model import Column, Kind, Mark, ReportDocument, Table, Value
+from lms.reports.documents.model import Column, Figure, Kind, Mark, ReportDocument, Table, Value
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import FigureReport
-from lms.reports.rules import Group
+from lms.reports.rules import Group, Ratings
 from lms.web.api.api import rfc3339
 from lms.web.pages.time import moment, number, organiser_zone, short_day, whole_number, zone_city
 
@@ -116,3 +116,16 @@ def plain(value: Value) -> Any:
     if isinstance(value, datetime):
         return rfc3339(value)
     return value.isoformat() if isinstance(value, date) else value
+
+
+def satisfaction(ratings: Ratings, url: str | None = None) -> tuple[Figure, ...]:
+    """*Satisfaction* as a total, to the nearest tenth; none below five answers."""
+    if ratings.mean is None or ratings.satisfied_percent is None:
+        return ()
+    note = _(
+        "of 5, by %(n)s answers; %(share)s %% gave 4 or 5",
+        n=number(ratings.answers),
+        share=number(ratings.satisfied_percent),
+    )
+    mean, label = ratings.mean_tenths / 10, _("Satisfaction")
+    return (Figure("satisfaction", label, mean, note=note, url=url, definition="satisfaction", text=number(mean)),)

@@ -10,8 +10,19 @@ from numpy.typing import NDArray
 
 from lms.attendance.facts import Column
 from lms.core.time.durations import tenth_hours
-from lms.reports.facts.selection import PEOPLE, Facts, FactSelection, Filters, Numbers, summed, taken, value_of
-from lms.reports.rules import Figures, Key
+from lms.feedback.rules import SATISFIED
+from lms.reports.facts.selection import (
+    PEOPLE,
+    Facts,
+    FactSelection,
+    Filters,
+    Numbers,
+    ratings_of,
+    summed,
+    taken,
+    value_of,
+)
+from lms.reports.rules import Figures, Key, Ratings
 
 PENDING: Final = 2_000_000
 """The number of pairs of a group and a person that are collected before sorting."""
@@ -50,7 +61,17 @@ def distinct(numbers: Column) -> Column:
 class Part:
     """The counts of one group. Parts of one dimension, or of different years, can be united."""
 
-    __slots__ = ("_pending", "_people", "attendances", "certificates", "countries", "lectures", "ms", "registrations")
+    __slots__ = (
+        "_pending",
+        "_people",
+        "attendances",
+        "certificates",
+        "countries",
+        "lectures",
+        "ms",
+        "ratings",
+        "registrations",
+    )
 
     def __init__(self) -> None:
         self.lectures: set[int] = set()
@@ -59,6 +80,7 @@ class Part:
         self.ms = 0
         self.registrations = 0
         self.certificates = 0
+        self.ratings = Ratings()
         self._people = NOBODY
         self._pending: list[People] = []
 
@@ -84,6 +106,8 @@ class Part:
         self.ms += other.ms
         self.registrations += other.registrations
         self.certificates += other.certificates
+        mine, more = self.ratings, other.ratings
+        self.ratings = Ratings(mine.answers + more.answers, mine.total + more.total, mine.satisfied + more.satisfied)
         self.add_people(other.people)
 
     def figures(self, partners: Collection[int]) -> Figures:
@@ -97,6 +121,7 @@ class Part:
             registrations=self.registrations,
             contact_hours=tenth_hours(self.ms),
             certificates=self.certificates,
+            ratings=self.ratings,
         )
 
 
@@ -169,6 +194,7 @@ class _Counter:
         facts, size = self.selection.facts, self._size
         width = max(facts.regions, default=0) + 1
         amounts, sums = np.zeros(size, np.int64), np.zeros(size, np.int64)
+        rated, totals, satisfied = (np.zeros(size, np.int64) for _n in range(3))
         countries, lectures = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         attended: list[tuple[_Attended, Numbers]] = []
         for part, rows in self.selection.left(facts.attendances):
@@ -184,6 +210,13 @@ class _Counter:
                 groups = (outer * self._inners).take(owner) + (0 if inner is None else inner)
             amounts += len(owner) if groups is None else np.bincount(groups, minlength=size)
             sums += ms.sum(dtype=np.int64) if groups is None else summed(groups, ms, size)
+            ratings = ratings_of(segment, facts.ratings)
+            if ratings is not None:
+                values = taken(ratings, rows)
+                places = np.zeros(len(values), np.int64) if groups is None else groups
+                rated += np.bincount(places[values > 0], minlength=size)
+                totals += summed(places, values, size)
+                satisfied += np.bincount(places[values >= SATISFIED], minlength=size)
             if groups is None and rows is None:
                 countries.append(segment.countries)
             else:
@@ -198,6 +231,7 @@ class _Counter:
         for group in np.flatnonzero(amounts).tolist():
             counted = self._part(group)
             counted.attendances, counted.ms = int(amounts[group]), int(sums[group])
+            counted.ratings = Ratings(int(rated[group]), int(totals[group]), int(satisfied[group]))
         for group, ids in _by_group(distinct(np.concatenate(countries))):
             self._part(group).countries = {id_ or None for id_ in ids.tolist()}
         for group, ids in _by_group(distinct(np.concatenate(lectures))):

@@ -71,6 +71,8 @@ class Facts:
     regions: Mapping[int, str | None]
     languages: Mapping[int, str]
     partners: Callable[[], Sequence[tuple[date, frozenset[int]]]]
+    ratings: Mapping[int, tuple[Column, Column]] = field(default_factory=dict)
+    """Lecture → people (canonical ids, in order) and the rating of each, of those who gave one."""
 
 
 TRAIT_NUMBERS: Final[Mapping[str, Numbers]] = {
@@ -333,3 +335,19 @@ def taken(column: Column, rows: Rows) -> Column:
 def summed(groups: Column, amounts: Column, size: int) -> Numbers:
     """The sum of the amounts of each group. Sums of whole numbers are exact up to 2**53."""
     return np.bincount(groups, weights=amounts.astype(np.float64), minlength=size).astype(np.int64)
+
+
+def ratings_of(segment: Segment, ratings: Mapping[int, tuple[Column, Column]]) -> Column | None:
+    """The rating that goes with each row of a segment of attendances, 0 where there is none; None without any."""
+    if ratings.keys().isdisjoint(segment.owners):
+        return None
+    values = np.zeros(len(segment.owner), np.int64)
+    for place, owner in enumerate(segment.owners):
+        if owner not in ratings or segment.starts[place] == segment.starts[place + 1]:
+            continue
+        people, given = ratings[owner]
+        rows = slice(segment.starts[place], segment.starts[place + 1])
+        attended = segment.columns["person"][rows]
+        nearest = np.minimum(np.searchsorted(people, attended), len(people) - 1)
+        values[rows] = np.where(people[nearest] == attended, given[nearest], 0)
+    return values

@@ -125,6 +125,16 @@ def further_terms() -> list[tuple[str, str, str]]:
             ),
         ),
         (
+            "satisfaction",
+            _("Satisfaction"),
+            _(
+                "The mean of the ratings from 1 to 5 that people gave to the first rating question about a lecture "
+                "that they attended, and the share of 4 and 5, with the number of answers. Each person counts once in "
+                "each lecture, with their latest answer. The ratings of deleted people stay, without a name. Nothing "
+                "is stated about fewer than five answers, nor in public figures."
+            ),
+        ),
+        (
             "opening",
             _("Opening balances"),
             _(

@@ -17,9 +17,10 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
+import numpy as np
 from sqlalchemy import String, select, type_coerce
 
-from lms.attendance.facts import ATTENDANCES, Columns, columns_from, columns_of, traits_of, unpack
+from lms.attendance.facts import ATTENDANCES, Column, Columns, columns_from, columns_of, traits_of, unpack
 from lms.attendance.queries.facts import attended_in, read_facts, read_versions
 from lms.attendance.queries.sessions import is_session, whole_seconds
 from lms.catalogue.models import Lecture, Series
@@ -28,6 +29,7 @@ from lms.core.database.cache_versions import is_writing, memory, stamp_of, stamp
 from lms.core.database.session import db, read, shared_alias
 from lms.core.time import clock
 from lms.enrolment.models import REGISTRATIONS, Enrolment
+from lms.feedback.queries import ratings_of
 from lms.people.models import Country, Person
 from lms.reports.facts.segments import SERIES_FACTS, Read, SegmentPart, joined, refreshed
 from lms.reports.facts.selection import Facts, HeldLecture
@@ -41,8 +43,8 @@ MOST_DAYS: Final = 130 * 366
 STAMP = "loaded_facts"
 _TABLES = frozenset(
     {
-        "award", "certificate", "country", "credit", "enrolment", "lecture", "lecture_facts", "person",
-        "person_country", "region", "series", "series_facts",
+        "award", "certificate", "country", "credit", "enrolment", "feedback_answer", "lecture", "lecture_facts",
+        "person", "person_country", "region", "series", "series_facts",
     }
 )  # fmt: skip
 """What facts are read from."""
@@ -52,6 +54,8 @@ FEW = 50
 """Up to this many series are read by id; above, all are read at once."""
 
 watch(STAMP, _TABLES.__contains__)
+RATINGS = "ratings"
+watch(RATINGS, {"feedback_answer", "person"}.__contains__)
 
 _MEMBER = shared_alias(Person)
 _ONESELF = shared_alias(Person)
@@ -92,7 +96,27 @@ def _load(scope: Scope, partners: Partners, *, attended_only: bool = False) -> F
         regions=dict(read(select(Country.id, Country.region_code))),
         languages=languages,
         partners=partners.changes,
+        ratings=_rating_columns(),
     )
+
+
+def _rating_columns() -> Mapping[int, tuple[Column, Column]]:
+    """All ratings by lecture, in columns; read again only once answers or people have changed."""
+    if is_writing():
+        return _read_ratings()
+    cached, stamp = memory(RATINGS), stamp_of(RATINGS)
+    if cached.get("stamp") != stamp or "ratings" not in cached:
+        cached["ratings"], cached["stamp"] = _read_ratings(), stamp
+    ratings: Mapping[int, tuple[Column, Column]] = cached["ratings"]
+    return ratings
+
+
+def _read_ratings() -> Mapping[int, tuple[Column, Column]]:
+    columns = {}
+    for lecture_id, given in ratings_of().items():
+        people = np.array(sorted(given), np.uint32)
+        columns[lecture_id] = people, np.array([given[person] for person in people.tolist()], np.int64)
+    return {lecture_id: both for lecture_id, both in columns.items() if len(both[0])}
 
 
 def attendances_of(days: Mapping[int, date]) -> list[SegmentPart]:

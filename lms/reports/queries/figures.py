@@ -42,7 +42,7 @@ class FigureReport:
 
     def as_json(self) -> dict[str, Any]:
         """Returns what was counted, as the API shows it."""
-        payload: dict[str, Any] = {"totals": self.totals.as_json()}
+        payload: dict[str, Any] = {"totals": self.totals.as_json() | self.totals.ratings.as_json()}
         if self.opening is not None:
             payload["opening"] = self.opening.as_json()
         return {**payload, "groups": [group.as_json() for group in self.groups]}

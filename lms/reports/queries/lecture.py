@@ -24,9 +24,12 @@ from lms.core.base.roles import Actor
 from lms.core.database.bulk import among
 from lms.core.database.session import db
 from lms.core.time import clock
+from lms.feedback.queries import ratings_of
+from lms.feedback.rules import SATISFIED
 from lms.people.models import Country, Person
 from lms.people.queries.countries import countries_of, country_names
 from lms.reports.queries.facts import COUNTED
+from lms.reports.rules import Ratings
 
 
 def count_attended(lectures: Iterable[tuple[AnyLecture, Series]], *, by: Actor) -> dict[int, int]:
@@ -79,6 +82,7 @@ class LectureReport:
     uncounted: int
     sources: dict[Source, int]
     countries: list[FromCountry]
+    ratings: Ratings
 
 
 def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str = "en") -> LectureReport | None:
@@ -121,7 +125,14 @@ def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str 
         uncounted=len(timed - seen),
         sources=dict(_count_sources(credits, attended).most_common()),
         countries=_by_country(belongs, roster, seen, attended, countries),
+        ratings=_ratings(lecture.id, attended),
     )
+
+
+def _ratings(lecture_id: int, attended: Collection[int]) -> Ratings:
+    given = ratings_of([lecture_id]).get(lecture_id, {})
+    ratings = [rating for person, rating in given.items() if person in attended]
+    return Ratings(len(ratings), sum(ratings), sum(rating >= SATISFIED for rating in ratings))
 
 
 def _min_percent(lecture: Lecture) -> int:

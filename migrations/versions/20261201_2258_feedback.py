@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "f36b1c0a7d52"
-down_revision = "e2a7d4f90b36"
+down_revision = "a4e1c9d7b208"
 branch_labels = None
 depends_on = None
 
