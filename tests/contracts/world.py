@@ -250,7 +250,7 @@ class World:
             "speaker_id": visited.speaker_id,
             "message_id": visited.message_id,
             "check_id": visited.check_id,
-            "question_id": visited.question_id,
+            "question_id": visited.asked_id if endpoint.startswith("discussion") else visited.question_id,
             "attempt_id": visited.attempt_id,
             "format": "gift",
             "hand_id": visited.hand_id,
@@ -281,8 +281,6 @@ class World:
                 "dashboards.merged_country": "QM" if place == "mine" else "QN",
             }.get(endpoint, visited.twin),
         }
-        if endpoint.startswith("discussion"):
-            values["question_id"] = visited.asked_id
         if endpoint.startswith("nominations"):
             values["public_id"] = visited.nomination
             values["batch"] = (

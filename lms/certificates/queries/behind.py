@@ -199,7 +199,7 @@ def _running(by: Actor, at: datetime, series_id: int | None = None) -> dict[int,
     policies, lectures = current_policies(ids), add_drafts(stations_of(ids, by=by))
     everything = [one for each in lectures.values() for one in each]
     sessions, prospects = sessions_among(everything), find_prospects(everything, policies.values(), at=at)
-    asked = conditions.conditions_of(policies.values())
+    required = conditions.conditions_of(policies.values())
     running = {}
     for id_ in ids:
         outlook = remaining.outlook_of(
@@ -207,7 +207,7 @@ def _running(by: Actor, at: datetime, series_id: int | None = None) -> dict[int,
         )
         if outlook is not None and outlook.requirement.to_come < outlook.requirement.lectures and outlook.remains:
             known = known_running([one for one, _enough in outlook.running], prospects.replays)
-            running[id_] = _RunningSeries(outlook, frozenset(one.id for one in known), at, asked.get(id_))
+            running[id_] = _RunningSeries(outlook, frozenset(one.id for one in known), at, required.get(id_))
     return running
 
 

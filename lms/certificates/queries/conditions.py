@@ -1,5 +1,5 @@
-"""What a certificate asks for besides attendance: every knowledge check of the series passed, where its policy asks for
-that. The only definition of who has met it, who still can, and what remains of it."""
+"""The conditions of a certificate besides attendance: every knowledge check of the series passed, where its policy
+asks for that. The only definition of who has met it, who still can, and what remains of it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -74,7 +74,7 @@ def met_among(checks: Sequence[Check] | None, person_ids: Collection[int]) -> se
 def remaining_checks(
     checks: Sequence[Check] | None, person_ids: Collection[int], *, at: datetime
 ) -> dict[int, tuple[RemainingCheck, ...]]:
-    """What each of these people has to pass still."""
+    """Returns what each of these people has to pass still."""
     if checks is None:
         return dict.fromkeys(person_ids, ())
     if not checks:

@@ -124,9 +124,10 @@ def _query(requirements: Mapping[int, _SeriesRequirement]) -> Any:
     )
     waits = [id_ for id_, one in requirements.items() if one.policy.confirmed_names]
     is_ready = or_(earner.c.series_id.not_in(waits), Person.name_confirmed_at.is_not(None))
-    asked = conditions.conditions_of(one.policy for one in requirements.values())
+    required = conditions.conditions_of(one.policy for one in requirements.values())
     has_met = [
-        or_(earner.c.series_id != id_, conditions.has_met(checks, earner.c.person_id)) for id_, checks in asked.items()
+        or_(earner.c.series_id != id_, conditions.has_met(checks, earner.c.person_id))
+        for id_, checks in required.items()
     ]
     return (
         select(earner.c.series_id, func.count(), func.sum(case((and_(not_(has_award), is_ready), 1), else_=0)))
@@ -223,8 +224,8 @@ def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> 
     counted = {person_id: (attended, present_ms) for person_id, attended, present_ms in read(select(attendance))}
     credits = _credits_in([lecture.id for lecture, _replay in outlook.replays])
     running = _seen_in([lecture for lecture, _enough in outlook.running], people, at=at)
-    asked = conditions.conditions_of([current_policy(series_id)]).get(series_id)
-    checks = conditions.remaining_checks(asked, people, at=at)
+    required = conditions.conditions_of([current_policy(series_id)]).get(series_id)
+    checks = conditions.remaining_checks(required, people, at=at)
     results = {}
     for person_id in people:
         attended, present_ms = counted.get(person_id, (0, 0))
