@@ -390,6 +390,7 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Public figures",
         "Published report",
         "Search",
+        "Lectures that wait for their staff",
         "Files of lectures",
         "Nominations",
         "Messages",
