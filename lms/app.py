@@ -62,6 +62,7 @@ SLICES = (
     "streaming",
     "discussion",
     "attendance_imports",
+    "enrolment_questions",
     "viewing_groups",
     "nominations",
     "recordings",

@@ -27,6 +27,7 @@ from lms.certificates.schemas import (
     ToldSchema,
     badge_answer,
     bundle_answer,
+    drawable_language,
     pdf_answer,
 )
 from lms.core.base.lists import ListRequest
@@ -148,7 +149,8 @@ def make_learning_record(public_id: str, body: dict[str, str]) -> Any:  # noqa: 
     `Accept-Language`, or else of the profile. If nothing has changed since one of the same day, that one is returned.
     """
     by = current_actor()
-    made = make_record(get_person(public_id, by=by).id, by=by, at=clock.now())
+    with drawable_language():
+        made = make_record(get_person(public_id, by=by).id, by=by, at=clock.now())
     return records.get_record(made.number, by=by), 201 if made.is_new else 200
 
 

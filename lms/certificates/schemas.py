@@ -1,5 +1,7 @@
 """Requests and responses of the certificates API, and certificates as files, for pages and the API."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from apiflask import Schema
@@ -16,7 +18,10 @@ from lms.certificates.queries.certificates import ShownCertificate
 from lms.certificates.queries.earner_groups import EarnerGroup
 from lms.core.base.errors import NotFound
 from lms.core.storage import files
+from lms.core.text.i18n import reader_locale
+from lms.core.text.typesetting import can_draw
 from lms.web.api.api import AnswerSchema, Instant, PageQuery, page_of
+from lms.web.pages.locale import speaking
 from lms.web.request.identity import current_actor
 
 KINDS = [kind.value for kind in CertificateKind]
@@ -174,6 +179,14 @@ class BundleSchema(Schema):
     """All valid certificates in one file: separate signed PDFs (`zip`), or one PDF for printing."""
 
     form = String(required=True, validate=OneOf([*FORMS]))
+
+
+@contextmanager
+def drawable_language() -> Iterator[None]:
+    """What is rendered within is in English where no installed font has the letters of the reader's language."""
+    language = reader_locale()
+    with speaking(language if can_draw(language) else "en", None):
+        yield
 
 
 NUMBERS = "certificate-numbers"  # the scope in which guessing is throttled, over all routes

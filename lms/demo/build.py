@@ -34,7 +34,7 @@ from lms.demo.lectures import go_live, list_speakers, upload_files
 from lms.demo.population import FEWEST, FULL_SCALE
 from lms.demo.programme import load_countries, load_instructors, read_json
 from lms.demo.reading import Files, reading
-from lms.demo.scheduling import enrol, leave_to_answer, prepare_next_year, release_seats, schedule
+from lms.demo.scheduling import ask_questions, enrol, leave_to_answer, prepare_next_year, release_seats, schedule
 from lms.demo.staff import ADMIN, TRAINEE, actor_of, add_signatory, make_staff, prepare_countries, register_twice
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.actions.snapshots import publish_snapshot
@@ -224,6 +224,7 @@ def take_in(demonstration: Demonstration, files: Files, progress: Progress) -> N
             enrol(demonstration, series_ids, addresses, files.people(), tell)
         with progress.phase("Seats of countries"):
             release_seats(series_ids[KEEPS_SEATS], demonstration.quotas, now=demonstration.now)
+        ask_questions(series_ids, now=demonstration.now)
         with progress.phase("Attendance") as tell:
             lectures = _attend(files, lecture_ids, tell)
     with progress.phase("Groups, appeals and corrections"):

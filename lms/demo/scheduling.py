@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 
 from sqlalchemy import select
 
@@ -27,7 +28,7 @@ from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database.session import action, db
 from lms.demo.generate import KEEPS_SEATS, OWN, Demonstration, QuotaPlan
 from lms.demo.mails import keep_as_sent
-from lms.demo.programme import ORGANISER_ZONE, LecturePlan, SeriesPlan, lecture_input
+from lms.demo.programme import ORGANISER_ZONE, LecturePlan, SeriesPlan, lecture_input, read_json
 from lms.demo.staff import actor_of
 from lms.enrolment.actions.many import enrol_many, publish_enrolments
 from lms.enrolment.actions.places import withdraw
@@ -36,6 +37,8 @@ from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus, Se
 from lms.enrolment.queries.series import list_seats
 from lms.enrolment.quota_files import StagedQuotas
 from lms.enrolment.quotas import release_lapsed, set_quotas
+from lms.enrolment_questions.actions import answer, set_questions
+from lms.enrolment_questions.queries import own_questions
 from lms.people.actions.files import StagedPeople
 from lms.people.queries.countries import get_country
 from lms.people.queries.persons import ids_by_email
@@ -43,6 +46,8 @@ from lms.people.rules import email_key
 
 BEFORE_FIRST = timedelta(days=14)
 """How long before its first lecture a series' file of enrolments is taken."""
+ANSWERED = 40
+"""How many people have answered the questions at enrolment."""
 TO_ANSWER = "fees-and-fairness"
 """The series with lectures whose staff are asked whether they were held."""
 BROADCASTER = "lin"
@@ -270,3 +275,18 @@ def _decisions(checks: Iterable[DateCheck]) -> dict[str, str]:
         for one in checks
         if not one.is_free
     }
+
+
+def ask_questions(series_ids: dict[str, int], *, now: datetime) -> None:
+    """Asks the questions at enrolment in one series, which some of the enrolled have answered."""
+    form = read_json("questions.json")
+    series = get_series(form["series"], by=SYSTEM)
+    set_questions(series.slug, form["questions"], by=SYSTEM, at=now - timedelta(days=60))
+    query = select(Enrolment.person_id).where(
+        Enrolment.series_id == series_ids[series.slug], Enrolment.status == EnrolmentStatus.ENROLLED
+    )
+    people = db.session.scalars(query.order_by(Enrolment.id).limit(ANSWERED)).all()
+    for number, (person_id, answers) in enumerate(zip(people, cycle(form["answers"]), strict=False)):
+        keys = {each.key for each in own_questions(series, person_id, at=now).questions}
+        given = {key: value for key, value in answers.items() if key in keys}
+        answer(series, given, by=Actor(person_id=person_id), at=now - timedelta(days=30, hours=-number))

@@ -11,10 +11,12 @@ from flask import request
 from wtforms import (
     BooleanField,
     FieldList,
+    FileField,
     Form,
     FormField,
     HiddenField,
     RadioField,
+    SelectField,
     SelectMultipleField,
     StringField,
     TextAreaField,
@@ -25,7 +27,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from lms.core.base.errors import Fault, Invalid
 from lms.core.text.i18n import _, _l, reader_locale
 from lms.core.text.translations import base_of
-from lms.questions.rules import KINDS, RATINGS, Question, Words, dump
+from lms.questions.rules import BASIC_KINDS, KINDS, RATINGS, Question, Words, dump
 from lms.web.forms.forms import BaseForm, KnownChoice
 from lms.web.forms.languages import language_choices
 from lms.web.pages.time import number
@@ -73,6 +75,10 @@ def _field(question: Question, words: Words) -> Any:
         return RadioField(words.text, choices=_ratings(words), validate_choice=False)
     if question.kind == "choice":
         return RadioField(words.text, choices=pairs, validate_choice=False)
+    if question.kind == "consent":
+        return BooleanField(words.text)
+    if question.kind == "file":
+        return FileField(words.text)
     if question.kind == "choices":
         tick = CheckboxInput()
         return SelectMultipleField(
@@ -83,6 +89,8 @@ def _field(question: Question, words: Words) -> Any:
         return TextAreaField(words.text, render_kw={"dir": "auto", "rows": 4, **limits})
     if question.kind == "number":
         limits["inputmode"] = "decimal"
+    if question.kind == "date":
+        limits["type"] = "date"
     return StringField(words.text, render_kw=limits)
 
 
@@ -116,6 +124,12 @@ class QuestionForm(Form):
     min = StringField(_l("Minimum"))
     max = StringField(_l("Maximum"))
     max_length = StringField(_l("Longest answer, in characters"))
+    countries = StringField(_l("Only people of these countries"))
+    sectors = SelectMultipleField(
+        _l("Only people of these sectors"), widget=ListWidget(), option_widget=CheckboxInput(), validate_choice=False
+    )
+    depends_on = SelectField(_l("Only after this question"), validate_choice=False)
+    depends_value = StringField(_l("If it was answered by"))
     translations = FieldList(FormField(TranslationForm))
 
 
@@ -129,9 +143,18 @@ class QuestionsForm(BaseForm):
     questions = FieldList(FormField(QuestionForm), max_entries=_MOST_ROWS)
     language = KnownChoice(_l("Language"))
 
-    def __init__(self, *args: Any, most: int, main: str = "", kinds: Iterable[str] = KINDS, **more: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        most: int,
+        main: str = "",
+        kinds: Iterable[str] = BASIC_KINDS,
+        sectors: Iterable[SelectChoice] | None = None,
+        **more: Any,
+    ) -> None:
         super().__init__(*args, **more)
         self.most, self.main, self._kinds = most, main, tuple(kinds)
+        self.has_conditions, self._sectors = sectors is not None, list(sectors or ())
         self.finish()
 
     def finish(self) -> None:
@@ -143,6 +166,16 @@ class QuestionsForm(BaseForm):
             self.language.data = offered[0].value
         for row in self.questions:
             row.form.kind.choices = [SelectChoice(code, KINDS[code].label) for code in self._kinds]
+            row.form.sectors.choices = self._sectors
+        self._offer_earlier()
+
+    def _offer_earlier(self) -> None:
+        """Offers each question those before it that are saved, on whose answers it can depend."""
+        earlier = [SelectChoice("", _("No other question"))]
+        for row in self.questions:
+            row.form.depends_on.choices = list(earlier)
+            if row.form.key.data:
+                earlier.append(SelectChoice(row.form.key.data, row.form.text.data or row.form.key.data))
 
     @property
     def languages(self) -> list[str]:
@@ -215,6 +248,10 @@ def _sent(place: int, form: Any) -> dict[str, Any]:
         "min": _limit(place, form.min, float),
         "max": _limit(place, form.max, float),
         "max_length": _limit(place, form.max_length, int),
+        "countries": re.split(r"[\s,;]+", form.countries.data or ""),
+        "sectors": form.sectors.data or [],
+        "depends_on": form.depends_on.data or "",
+        "depends_value": form.depends_value.data or "",
         "translations": {
             row.form.language.data: {"text": row.form.text.data, "options": _lines(row.form.options.data)}
             for row in form.translations
@@ -244,6 +281,7 @@ def questions_data(questions: Sequence[Question]) -> list[dict[str, Any]]:
             **each,
             "options": "\n".join(each["options"]),
             **{name: _number_text(each[name]) for name in ("min", "max", "max_length")},
+            "countries": " ".join(each["countries"]),
             "translations": [
                 {
                     "language": code,

@@ -10,14 +10,19 @@ What this offers to other slices:
 - `answer_words` says an answer in the reader's language.
 - `lms/questions/forms.py` draws both on pages: `answers_form` to answer, `QuestionsForm` to write the questions.
 
-A kind is an entry of `KINDS`. A slice that needs another one (a date, a file, a consent) adds it there, and a field
-for it in `forms.answers_form`. Answers are plain JSON: a whole number of a rating, the main text of an option, a list
-of them, a text, a number. So they mean the same whatever language they were given in, and wherever an option is moved.
+A kind is an entry of `KINDS`. A slice that needs another one adds it there, and a field for it in
+`forms.answers_form`. Answers are plain JSON: a whole number of a rating, the main text of an option, a list of them, a
+text, a number, a date as ISO 8601, true for a consent, and of a file what `AnsweredFile` has. So they mean the same
+whatever language they were given in, and wherever an option is moved.
+
+A question can be for people of some countries or sectors (`asked_of`), or depend on the answer to an earlier one. What
+is not asked therefore is neither read nor required.
 """
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -28,6 +33,7 @@ from lms.core.text.i18n import _, _l
 from lms.core.text.punctuation import listed
 from lms.core.text.translations import base_of, is_language, one_spelling
 from lms.core.text.typed_text import clean_line, clean_text
+from lms.core.time.dates import long_day
 
 MOST_OPTIONS = 30
 MOST_LANGUAGES = 40
@@ -38,6 +44,7 @@ ANSWER_MOST = 2000
 """How many characters a written answer has at most, where its question does not say less."""
 RATINGS = (1, 2, 3, 4, 5)
 _LARGEST = 10**12
+_YEARS = (1900, 2100)
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _NUMBER = re.compile(r"[+-]?\d{1,13}(?:[.,]\d{1,6})?")
 
@@ -55,6 +62,8 @@ class Question:
     """A question. `options` are those of a choice, or the words for the lowest and the highest rating.
 
     `least` and `most` limit a number, or how many options are chosen; `length` limits the characters of a text.
+    `countries` (codes) and `sectors` are who is asked; everybody where there are none. With `depends_on`, the key of an
+    earlier question, it is asked of those who answered that one by `depends_value` or, where that is empty, at all.
     """
 
     key: str
@@ -66,6 +75,10 @@ class Question:
     most: float | None = None
     length: int | None = None
     translations: Mapping[str, Words] = field(default_factory=dict)
+    countries: tuple[str, ...] = ()
+    sectors: tuple[str, ...] = ()
+    depends_on: str = ""
+    depends_value: str = ""
 
     def words(self, locale: str) -> Words:
         """The texts in this language, or each in the main language where there is none."""
@@ -170,13 +183,63 @@ def _check_count(question: Question, count: int) -> None:
         raise Unreadable(_("Choose fewer options: the maximum is %(n)s.", n=f"{question.most:g}"))
 
 
+@dataclass(frozen=True, slots=True)
+class AnsweredFile:
+    """A file that was sent as an answer: where it is stored, its name, its kind and its size in bytes.
+
+    Only the slice that stores files makes them, so that nobody can name a stored file in a call.
+    """
+
+    key: str
+    name: str
+    kind: str
+    size: int
+
+
+def _read_file(_question: Question, value: Any) -> dict[str, Any] | None:
+    if value == "":
+        return None
+    if not isinstance(value, AnsweredFile):
+        raise Unreadable(_("Send the file on the page of the questions."))
+    return asdict(value)
+
+
+def _read_date(_question: Question, value: Any) -> str | None:
+    text = value.strip() if isinstance(value, str) else "?"
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise Unreadable(_("Enter a date such as 2026-11-30.")) from None
+    if not _YEARS[0] <= day.year <= _YEARS[1]:
+        raise Unreadable(_("Enter a date from %(first)s to %(last)s.", first=_YEARS[0], last=_YEARS[1]))
+    return day.isoformat()
+
+
+def _read_consent(_question: Question, value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value or None
+    text = value.strip().lower() if isinstance(value, str) else "?"
+    if text not in {"", "y", "yes", "on", "true", "1"}:
+        raise Unreadable(_("Tick the box, or leave it out."))
+    return True if text else None
+
+
 KINDS: Mapping[str, Kind] = {
     "rating": Kind(_l("Rating from 1 to 5"), _read_rating, 0, 2),
     "choice": Kind(_l("One of a list"), _read_choice, 2, MOST_OPTIONS),
     "choices": Kind(_l("Several of a list"), _read_choices, 2, MOST_OPTIONS),
     "text": Kind(_l("Text"), _read_text),
     "number": Kind(_l("Number"), _read_number),
+    "date": Kind(_l("Date"), _read_date),
+    "file": Kind(_l("File"), _read_file),
+    "consent": Kind(_l("Consent: a box to tick"), _read_consent),
 }
+
+
+BASIC_KINDS = ("rating", "choice", "choices", "text", "number")
+"""The kinds that every form can have; the others need a slice that stores files, or asks people by name."""
 
 
 def checked_answers(questions: Sequence[Question], sent: Mapping[str, Any], *, at: str = "") -> dict[str, Any]:
@@ -187,6 +250,8 @@ def checked_answers(questions: Sequence[Question], sent: Mapping[str, Any], *, a
     faults: list[Fault] = []
     answers: dict[str, Any] = {}
     for question in questions:
+        if not is_asked(question, answers):
+            continue
         value = sent.get(question.key)
         try:
             answer = None if value is None else KINDS[question.kind].read(question, value)
@@ -196,7 +261,8 @@ def checked_answers(questions: Sequence[Question], sent: Mapping[str, Any], *, a
         if answer is not None:
             answers[question.key] = answer
         elif question.required:
-            faults.append(Fault(_("Answer this question."), field=at + question.key))
+            reason = _("Tick the box to go on.") if question.kind == "consent" else _("Answer this question.")
+            faults.append(Fault(reason, field=at + question.key))
     known = {question.key for question in questions}
     gone = [key for key in sent if key not in known]
     faults += [
@@ -207,12 +273,47 @@ def checked_answers(questions: Sequence[Question], sent: Mapping[str, Any], *, a
     return answers
 
 
+def is_asked(question: Question, answers: Mapping[str, Any]) -> bool:
+    """Whether a question is asked of somebody with these stored answers to the questions before it."""
+    if not question.depends_on:
+        return True
+    answer = answers.get(question.depends_on)
+    if answer is None or not question.depends_value:
+        return answer is not None
+    return question.depends_value in [str(each) for each in (answer if isinstance(answer, list) else [answer])]
+
+
+def asked_of(questions: Sequence[Question], *, country: str | None, sector: str | None) -> tuple[Question, ...]:
+    """The questions to a person of this country (its code) and sector; null is *not stated*."""
+    return tuple(
+        question
+        for question in questions
+        if (not question.countries or country in question.countries)
+        and (not question.sectors or sector in question.sectors)
+    )
+
+
+def open_questions(questions: Sequence[Question], answers: Mapping[str, Any]) -> tuple[Question, ...]:
+    """The required ones of these questions that stored answers do not have."""
+    return tuple(
+        question
+        for question in questions
+        if question.required and question.key not in answers and is_asked(question, answers)
+    )
+
+
 def answer_words(question: Question, answer: Any, locale: str) -> str:
     """A stored answer in the reader's language; empty where there is none."""
     if answer is None:
         return ""
     if question.kind == "choices":
         return listed(question.option(value, locale) for value in answer)
+    if question.kind == "consent":
+        return _("Yes")
+    if question.kind == "file":
+        return str(answer["name"])
+    if question.kind == "date":
+        return long_day(date.fromisoformat(answer), locale)
     return question.option(answer, locale) if question.kind == "choice" else str(answer)
 
 
@@ -222,7 +323,7 @@ def checked_questions(
     most: int,
     main: str = "",
     used: Collection[str] = (),
-    kinds: Collection[str] | None = None,
+    kinds: Collection[str] = BASIC_KINDS,
 ) -> tuple[Question, ...]:
     """The questions of a form as they are stored. Raises Invalid with faults as `questions.0.text`.
 
@@ -231,7 +332,7 @@ def checked_questions(
         most: How many questions the form has at most.
         main: The language of the main texts, which cannot be one of the translations.
         used: Keys that earlier versions of the form had: a new question without a key does not get one of them.
-        kinds: Which of `KINDS` this form can have; all where none are given.
+        kinds: Which of `KINDS` this form can have.
     """
     if len(sent) > most:
         raise Invalid("questions", _("Use at most %(n)s questions.", n=most))
@@ -242,9 +343,11 @@ def checked_questions(
         at = f"questions.{place}."
         key = each.get("key") or _new_key(taken)
         taken.add(key)
-        question, wrong = _checked(each, key, main=main, kinds=kinds or KINDS)
+        question, wrong = _checked(each, key, main=main, kinds=kinds)
         if key in {other.key for other in questions}:
             wrong.append(Fault(_("Another question has this key."), field="key"))
+        if question.depends_on and question.depends_on not in {other.key for other in questions}:
+            wrong.append(Fault(_("Choose a question that comes before this one."), field="depends_on"))
         questions.append(question)
         faults += [Fault(fault.reason, field=at + (fault.field or "")) for fault in wrong]
     if faults:
@@ -273,11 +376,22 @@ def _checked(each: Mapping[str, Any], key: str, *, main: str, kinds: Collection[
     if length is not None and not 1 <= length <= ANSWER_MOST:
         faults.append(Fault(_("Enter a whole number from 1 to %(n)s.", n=ANSWER_MOST), field="max_length"))
     translations, more = _checked_translations(each.get("translations") or {}, texts, main)
-    required = bool(each.get("required"))
-    return Question(key, kind or "text", texts.text, texts.options, required, least, most, length, translations), [
-        *faults,
-        *more,
-    ]
+    question = Question(
+        key,
+        kind or "text",
+        texts.text,
+        texts.options,
+        bool(each.get("required")),
+        least,
+        most,
+        length,
+        translations,
+        tuple(dict.fromkeys(clean_line(code).upper() for code in each.get("countries") or () if clean_line(code))),
+        tuple(dict.fromkeys(each.get("sectors") or ())),
+        clean_line(each.get("depends_on")),
+        clean_line(each.get("depends_value")) if clean_line(each.get("depends_on")) else "",
+    )
+    return question, [*faults, *more]
 
 
 def _words(text: Any, options: Any) -> Words:
@@ -343,6 +457,10 @@ def dump(questions: Sequence[Question]) -> list[dict[str, Any]]:
                 code: {"text": words.text, "options": list(words.options)}
                 for code, words in question.translations.items()
             },
+            "countries": list(question.countries),
+            "sectors": list(question.sectors),
+            "depends_on": question.depends_on,
+            "depends_value": question.depends_value,
         }
         for question in questions
     ]
@@ -364,6 +482,10 @@ def load(stored: Sequence[Mapping[str, Any]]) -> tuple[Question, ...]:
                 code: Words(words.get("text", ""), tuple(words.get("options") or ()))
                 for code, words in (each.get("translations") or {}).items()
             },
+            tuple(each.get("countries") or ()),
+            tuple(each.get("sectors") or ()),
+            each.get("depends_on") or "",
+            each.get("depends_value") or "",
         )
         for each in stored
     )

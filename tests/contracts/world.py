@@ -57,6 +57,7 @@ from lms.discussion.actions import ask_question, raise_hand
 from lms.enrolment import batch_actions as enrolments
 from lms.enrolment.actions.calendars import make_address, note_reading
 from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment_questions.actions import set_questions
 from lms.live.tokens import make_mark, make_token
 from lms.mail.outbox import OutboxMail
 from lms.materials.actions import upload_file
@@ -121,6 +122,16 @@ GOOD_FILE = "email,joined_at,left_at\n{email},{start},{end}\n"
 
 ISSUE_JOB = ("certificates.progress", "certificates.stop_issue", "certificates_api.stop_issue")
 
+
+QUESTIONS = [
+    {"key": "post", "kind": "text", "text": "At which border post do you work?"},
+    {"key": "tools", "kind": "choices", "text": "Which systems do you use?", "options": ["Simba", "Paper"]},
+    {"key": "pages", "kind": "number", "text": "How many pages?", "depends_on": "tools", "depends_value": "Paper"},
+    {"key": "since", "kind": "date", "text": "Since when?"},
+    {"key": "plan", "kind": "file", "text": "Your plan"},
+    {"key": "agree", "kind": "consent", "text": "I agree."},
+]
+"""What each series asks those who enrol; nothing of it has to be answered."""
 
 LAPSES = datetime(2035, 1, 1, tzinfo=UTC)
 """Until when each series keeps two seats for Kenya."""
@@ -236,7 +247,7 @@ class World:
             "lecture_id": visited.lectures[STATE_OF.get(endpoint, "soon")],
             "person_id": visited.person.public_id,
             "enrolment_id": visited.enrolment_id,
-            "number": visited.number,
+            "number": visited.record if "record" in endpoint else visited.number,
             "list_number": 1,
             "kid": self.kid,
             "import_id": visited.import_id,
@@ -265,6 +276,7 @@ class World:
             "pause_id": 1,
             "program": "google",
             "digest": sha256(DOSSIER).hexdigest(),
+            "key": "plan",
             "code": "KE" if place == "mine" else "PE",
             "figure": "attendances",
             "resource": "certificates",
@@ -292,8 +304,6 @@ class World:
         ):  # nobody knows the token of a session, or the key of media
             values |= {"session_id": "none", "number": 0, "mac": "none", "expires": 2_000_000_000}
             values |= {"folder": "none", "name": "v.m3u8"}
-        if endpoint.startswith("certificates") and "record" in endpoint:
-            values["number"] = visited.record
         if endpoint.startswith("enrolment"):
             values["public_id"] = visited.enrolment_id
             values["batch"] = visited.change_done if "undo" in endpoint else visited.change
@@ -567,6 +577,7 @@ def _things(world: World) -> None:
         )
         assert number is not None, "the person of each place earns a certificate"
         place.number = write(number)
+        set_questions(place.slug, QUESTIONS, by=SYSTEM, at=at)
         place.record = make_record(place.person.id, by=SYSTEM, at=at).number
         place.import_id = keep_file(place.lectures["held"], report(place), file_name="r.csv", options={}, by=by, at=at)
         _unknown_people(place, by, at)

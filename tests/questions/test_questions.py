@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lms.core.base.errors import Invalid
 from lms.questions.forms import QuestionsForm, answers_form, questions_data
-from lms.questions.rules import KINDS, Question, answer_words, checked_answers, checked_questions, dump, load
+from lms.questions.rules import BASIC_KINDS, Question, answer_words, checked_answers, checked_questions, dump, load
 
 PACE = {
     "key": "pace",
@@ -38,7 +38,7 @@ def faults(error: Invalid) -> dict[str | None, str]:
 def test_a_form_is_stored_and_read_again() -> None:
     """Texts in other languages and limits included."""
     assert load(dump(FORM)) == FORM
-    assert [question.kind for question in FORM] == list(KINDS)
+    assert [question.kind for question in FORM] == list(BASIC_KINDS)
     assert FORM[1].words("fr").options == ("Trop rapide", "Bien")
     assert FORM[0].words("fr").text == "How useful was it?"
 

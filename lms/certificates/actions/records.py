@@ -21,9 +21,8 @@ from lms.core.database.session import action, db, one_at_a_time
 from lms.core.storage import files
 from lms.core.storage.file_deletions import delete_after_commit
 from lms.core.text.i18n import _, reader_locale
-from lms.core.text.typesetting import can_draw, font_folders
+from lms.core.text.typesetting import font_folders
 from lms.core.time.clock import day_of, reporting_zone
-from lms.web.pages.locale import speaking
 
 log = structlog.get_logger(__name__)
 
@@ -39,25 +38,22 @@ class MadeRecord(NamedTuple):
 
 
 def make_record(person_id: int, *, by: Actor, at: datetime) -> MadeRecord:
-    """Makes a learning record of a person. It is in the language of what is being rendered or,
-    where no installed font has its letters, in English.
+    """Makes a learning record of a person, in the language of what is being rendered.
 
     If the latest record was made on the same day and states the same, that one is returned. `person_id` is canonical.
     Raises NotFound, and Refused: nothing to state, a character that no font has, no time stamp, too many records.
     """
     records.check_is_holder(person_id, by)
-    language = reader_locale()
-    with speaking(language if can_draw(language) else "en", None):
-        content = records.record_of(person_id, by=by)
-        if not content.series:
-            raise Refused(_("There is nothing to record yet. Attend a lecture first."))
-        if (number := _find_same(person_id, content, at)) is not None:
-            return MadeRecord(number, is_new=False)
-        _check_number_made(person_id, at)
-        if (fault := store.fault_of(texts_of(content), store.installed_fonts())) is not None:
-            raise Refused(fault)
-        number = numbers.generate()
-        pdf = _signed(content, number, at)
+    content = records.record_of(person_id, by=by)
+    if not content.series:
+        raise Refused(_("There is nothing to record yet. Attend a lecture first."))
+    if (same := _find_same(person_id, content, at)) is not None:
+        return MadeRecord(same, is_new=False)
+    _check_number_made(person_id, at)
+    if (fault := store.fault_of(texts_of(content), store.installed_fonts())) is not None:
+        raise Refused(fault)
+    number = numbers.generate()
+    pdf = _signed(content, number, at)
     files.store(records.key_of(number), pdf)
     try:
         _keep(person_id, number, content, hashlib.sha256(pdf).hexdigest(), by=by, at=at)

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from lms.certificates.actions.records import make_record
 from lms.certificates.pdf.record import footnotes, sections_of, sum_of
 from lms.certificates.queries import records
-from lms.certificates.schemas import NUMBERS, pdf_answer
+from lms.certificates.schemas import NUMBERS, drawable_language, pdf_answer
 from lms.certificates.views.certificates import bp
 from lms.core.base.errors import Refused
 from lms.core.base.roles import Role
@@ -74,7 +74,8 @@ def _page(public_id: str) -> str:
 def _make(public_id: str) -> None:
     by = current_actor()
     try:
-        make_record(get_person(public_id, by=by).id, by=by, at=clock.now())
+        with drawable_language():
+            make_record(get_person(public_id, by=by).id, by=by, at=clock.now())
     except Refused as refused:
         flash(refused.message, "wrong")
     else:

@@ -299,6 +299,17 @@ class GrowthAsked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnrolmentAnswersAsked(Event):
+    """Somebody enrols by themselves. What the organiser asks is added: to `is_open` whether something is asked that
+    they have not seen, to `missing` the keys of questions that have to be answered first."""
+
+    series_id: int
+    person_id: int
+    is_open: list[bool] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
 class NomineesAsked(Event):
     """A reader lists the people for whom seats of a series are held.
 

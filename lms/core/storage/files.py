@@ -24,6 +24,7 @@ TEMPORARY = ("bundles", "chunks", "downloads", "exports", "identity", "staged")
 """Folders of files that backups leave out: each file can be requested again or becomes part of a lasting one. Most are
 needed for a day or so and hold personal data; `identity` says which storage this is."""
 LASTING = (
+    "answers",
     "attendance",
     "certificates",
     "designs",

@@ -25,6 +25,7 @@ from lms.dashboards.queries.to_do import own_to_do
 from lms.dashboards.route import mini_stops
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment_questions.queries import list_open
 from lms.live.queries import list_reaches
 from lms.people.queries.countries import own_countries, own_country
 from lms.people.queries.mails import stopped_address_of
@@ -78,6 +79,7 @@ def me() -> ResponseReturnValue:
         appeals=appeal_states_of(by=by) if attendance else {},
         attended=sum(row.outcome is Outcome.ATTENDED for row in attendance),
         certificates=list_of_person(by.person_id, by=by),
+        questions=list_open(by.person_id, [row.series for row in joined if row.enrolment.status in _IN], at=at),
         suggested=[] if joined else list_upcoming(by=by, at=at, limit=3),
     )
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import complete_if_seen
 from lms.core.base.errors import Forbidden, Refused
-from lms.core.base.events import RequirementAsked, publish
+from lms.core.base.events import EnrolmentAnswersAsked, RequirementAsked, publish
 from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database import audit
 from lms.core.database.bulk import insert_many
@@ -53,7 +53,7 @@ def enrol(
 
     People already enrolled are left unchanged; returning people join the end of the waiting list. `seat`: a seat that
     is held for the person; it is given back if the person has another one. Enrolment by `NOMINATION` is not checked
-    again. Raises Forbidden, Refused.
+    again. Only who enrols by themselves has to answer the organiser's questions first. Raises Forbidden, Refused.
     """
     series = lock(series_id, by, at)
     person_id = canonical(person_id)
@@ -73,7 +73,7 @@ def enrol(
         _give_back_second(row, series, seat, by=by, at=at)
         return row
     if not nominated:
-        _check_may_enter(series, row, country_id, by_oneself=by_oneself, by=by)
+        _check_may_enter(series, row, country_id, by_oneself=by_oneself, by=by, at=at)
     if row is None:
         row = _insert(series_id, person_id, country_id, source, at, shared_at=at if shares else None)
     elif row.status not in rules.ACTIVE:
@@ -106,15 +106,25 @@ def _stays(row: Enrolment, *, by_oneself: bool, has_seat: bool) -> bool:
 
 
 def _check_may_enter(
-    series: Series, row: Enrolment | None, country_id: int | None, *, by_oneself: bool, by: Actor
+    series: Series, row: Enrolment | None, country_id: int | None, *, by_oneself: bool, by: Actor, at: datetime
 ) -> None:
-    """Raises Refused where the series does not admit the person, who has the enrolment `row` already or none."""
+    """Raises Refused where the series does not admit the person, who has the enrolment `row` already or none, and where
+    the person has not answered what the organiser requires."""
     if by_oneself:
         rules.check_can_enrol_oneself(series, is_over=is_over(series.id))
     if by_oneself or not rules.is_staff_of(series, by):
         rules.check_is_for_country(series, country_id)
     if by_oneself and row is not None:
         rules.check_can_come_back(row.status)
+    if by_oneself and find_open_questions(series.id, by.person_id or 0, by=by, at=at).missing:
+        raise Refused(_("Answer the organiser’s questions first."))
+
+
+def find_open_questions(series_id: int, person_id: int, *, by: Actor, at: datetime) -> EnrolmentAnswersAsked:
+    """What the organiser asks of somebody who enrols by themselves, and is not answered."""
+    question = EnrolmentAnswersAsked(series_id=series_id, person_id=person_id, by=by, at=at)
+    publish(question)
+    return question
 
 
 def share_profile(row: Enrolment, *, at: datetime) -> None:

@@ -77,8 +77,13 @@ def _list_page(slug: str) -> ResponseReturnValue:
 def enrol(slug: str) -> ResponseReturnValue:
     """Enrols the reader, or adds them to the waiting list."""
     by, at = current_actor(), clock.now()
+    series_id = get_series_id(slug, by=by)
+    row = find_enrolment(series_id, by.person_id or 0)
+    is_new = row is None or row.status not in ACTIVE
+    if is_new and any(places.find_open_questions(series_id, by.person_id or 0, by=by, at=at).is_open):
+        return redirect(url_for("enrolment_questions.answer", slug=slug), 303)
     try:
-        status, accepts = places.enrol_oneself(get_series_id(slug, by=by), by=by, at=at)
+        status, accepts = places.enrol_oneself(series_id, by=by, at=at)
     except Refused as error:
         flash(error.message, "wrong")
     else:

@@ -78,6 +78,11 @@ RESOURCES = (
         ("certificates/preview", "certificates/reminders", "certificates/bundles", "certificates/stop"),
     ),
     Resource("Learning records", "Signed statements of what a person attended.", ("learning-records",)),
+    Resource(
+        "Questions at enrolment",
+        "What the organiser asks people who enrol, and their answers.",
+        ("enrolment-questions", "enrolment-answers", "answers"),
+    ),
     Resource("Messages", "E-mails from the staff of a series to the people enrolled.", ("messages",)),
     Resource("Figures", "Sessions, participants, attendances and countries.", ("totals",)),
     Resource("Published reports", "Reports with frozen figures.", ("reports",)),

@@ -1,0 +1,49 @@
+"""What the questions at enrolment answer to what happens below."""
+
+from lms.catalogue.queries.series import get_series_by_id
+from lms.core.base.events import (
+    EnrolmentAnswersAsked,
+    PersonErased,
+    PersonExportAsked,
+    StoredFilesAsked,
+    handles,
+)
+from lms.core.base.roles import SYSTEM
+from lms.enrolment_questions.actions import forget_answers
+from lms.enrolment_questions.queries import file_keys, list_open, rows_of
+
+
+@handles(EnrolmentAnswersAsked)
+def add_open_questions(event: EnrolmentAnswersAsked) -> None:
+    """What the organiser asks of somebody who enrols in a series: whether it was asked, and what must be answered."""
+    series = get_series_by_id(event.series_id, by=SYSTEM)
+    for inquiry in list_open(event.person_id, [series], at=event.at):
+        event.is_open.append(inquiry.is_open)
+        event.missing.extend(question.key for question in inquiry.missing)
+
+
+@handles(PersonErased)
+def erase(event: PersonErased) -> None:
+    """Deletes the person's answers and their files."""
+    forget_answers(event.person_id)
+
+
+@handles(PersonExportAsked)
+def export(event: PersonExportAsked) -> None:
+    """All answers of the person, with their questions."""
+    event.parts["enrolment_answers"] = [
+        {
+            "series": row.series_id,
+            "version": row.form.version,
+            "answered_at": row.answered_at.isoformat(),
+            "questions": row.form.questions,
+            "answers": row.answers,
+        }
+        for row in rows_of(event.person_id)
+    ]
+
+
+@handles(StoredFilesAsked)
+def add_stored_files(event: StoredFilesAsked) -> None:
+    """Files that people sent as answers must be there."""
+    event.needed.update(file_keys())
