@@ -280,6 +280,26 @@ def is_right(question: ShownQuestion, answer: Answer) -> bool:
             return bool(answer == list(question.order))
 
 
+def right_answer(question: ShownQuestion) -> Answer:
+    """The right answer to a question as an attempt shows it."""
+    definition = question.definition
+    match question.kind:
+        case QuestionKind.ONE:
+            return question.order.index(definition["right"][0])
+        case QuestionKind.SEVERAL:
+            return [question.order.index(number) for number in definition["right"]]
+        case QuestionKind.TRUE_FALSE:
+            return definition["is_true"]
+        case QuestionKind.NUMBER:
+            return definition["value"]
+        case QuestionKind.SHORT_TEXT:
+            return definition["forms"][0]
+        case QuestionKind.MATCHING:
+            return [question.matches.index(definition["matches"][number]) for number in question.order]
+        case QuestionKind.ORDER:
+            return list(question.order)
+
+
 def _plain(text: str, is_exact: bool) -> str:
     plain = " ".join(unicodedata.normalize("NFKC", text).split()).rstrip(".")
     return plain if is_exact else plain.casefold()

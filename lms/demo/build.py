@@ -26,7 +26,7 @@ from lms.core.base.errors import Invalid
 from lms.core.base.roles import SYSTEM
 from lms.core.database import search
 from lms.core.database.session import action, db, read
-from lms.demo import feedback, follow_up, mails, nominations
+from lms.demo import checks, feedback, follow_up, mails, nominations
 from lms.demo.folder import FolderMark, Rest, find_mark, indexed_at_the_end, many_rows, replaced, set_mark
 from lms.demo.generate import KEEPS_SEATS, SEED, AttendanceFile, Demonstration
 from lms.demo.jobs import request_recording
@@ -161,6 +161,8 @@ def _fill_rest(demonstration: Demonstration, progress: Progress) -> None:
         upload_files(demonstration.series, _lecture_ids(), now=now)
     with progress.phase("Nominations"):
         nominations.take_in(load_countries(), lin, ADMIN, people=demonstration.people, now=now, seed=SEED)
+    with progress.phase("Knowledge checks"):
+        checks.take_in(now=now)
     with progress.phase("Messages"):
         mails.write_messages(lin, now=now)
     with progress.phase("Calendars"):

@@ -15,7 +15,7 @@ from lms.checks.actions.bank import save_question
 from lms.checks.actions.checks import publish_check, save_check
 from lms.checks.models import Attempt, QuestionKind
 from lms.checks.queries.attempts import get_sitting
-from lms.checks.questions import ShownQuestion
+from lms.checks.questions import right_answer
 from lms.checks.rules import CheckInput
 from lms.core.base.roles import Actor
 from tests.factories import Make
@@ -32,26 +32,6 @@ BANK: list[tuple[QuestionKind, dict[str, Any]]] = [
     (QuestionKind.MATCHING, {"text": "Match.", "options": ["Italy", "Japan"], "matches": ["Rome", "Tokyo", "Oslo"]}),
     (QuestionKind.ORDER, {"text": "Sort.", "options": ["one", "two", "three"]}),
 ]
-
-
-def right_answer(question: ShownQuestion) -> Any:
-    """The right answer to a question as an attempt shows it."""
-    definition = question.definition
-    match question.kind:
-        case QuestionKind.ONE:
-            return question.order.index(definition["right"][0])
-        case QuestionKind.SEVERAL:
-            return [question.order.index(number) for number in definition["right"]]
-        case QuestionKind.TRUE_FALSE:
-            return definition["is_true"]
-        case QuestionKind.NUMBER:
-            return definition["value"]
-        case QuestionKind.SHORT_TEXT:
-            return definition["forms"][0]
-        case QuestionKind.MATCHING:
-            return [question.matches.index(definition["matches"][number]) for number in question.order]
-        case QuestionKind.ORDER:
-            return list(question.order)
 
 
 class Sittings:

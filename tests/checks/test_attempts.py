@@ -16,7 +16,7 @@ from lms.checks.actions.checks import delete_check, save_check, set_extra_time, 
 from lms.checks.handlers import on_export
 from lms.checks.models import Attempt, AttemptState, Check, QuestionKind
 from lms.checks.queries.attempts import get_check, get_sitting, list_checks, list_own
-from lms.checks.questions import drawn_items, is_right, shown_of
+from lms.checks.questions import drawn_items, is_right, right_answer, shown_of
 from lms.checks.rules import GRACE, CheckInput, CheckState, shows_answers
 from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.base.events import PersonExportAsked
@@ -24,7 +24,7 @@ from lms.core.base.roles import SYSTEM
 from lms.core.database.session import db
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person
-from tests.checks.conftest import BANK, NOW, Sittings, right_answer
+from tests.checks.conftest import BANK, NOW, Sittings
 
 pytestmark = pytest.mark.databases
 

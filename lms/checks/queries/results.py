@@ -240,7 +240,7 @@ def _discrimination(attempts: Sequence[_First], key: str) -> float | None:
     spread_y = sum((y - mean_y) ** 2 for _x, y in pairs)
     if spread_x < 1e-12 or spread_y < 1e-12:
         return None
-    return round(sum((x - mean_x) * (y - mean_y) for x, y in pairs) / sqrt(spread_x * spread_y), 2)
+    return round(sum((x - mean_x) * (y - mean_y) for x, y in pairs) / sqrt(spread_x * spread_y), 2) + 0.0  # never -0
 
 
 def learning_gains(series: Series, *, by: Actor) -> list[Gain]:
