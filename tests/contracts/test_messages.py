@@ -74,3 +74,12 @@ def test_no_message_is_translated_word_by_word(messages: Catalog, pattern: str) 
 def test_a_pattern_finds_what_it_is_for(pattern: str, example: str, better: str) -> None:
     assert re.search(pattern, example)
     assert not re.search(pattern, better)
+
+
+def test_pages_say_place_and_enrolment_for_one_thing_each(messages: Catalog) -> None:
+    """`seats` is left as the name of a column of files, and registration as that of an account."""
+    texts = [re.sub(r"%\(\w+\)s", "", text) for of_message in sorted(forms(messages)) for text in of_message]
+    assert [text for text in texts if re.search(r"\bseats?\b", text, re.I) and "kept_until" not in text] == []
+    assert [text for text in texts if re.search(r"\bregistrations\b", text, re.I)] == [
+        "This file lists registrations, not attendance. Upload the participant report."
+    ]
