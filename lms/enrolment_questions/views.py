@@ -35,6 +35,8 @@ from lms.web.views import is_local
 bp = Blueprint("enrolment_questions", __name__, template_folder="templates")
 STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
 MOST_BYTES = 4 * actions.FILE_MB * 1024 * 1024 + FORM_BYTES
+_FILTER = "answer_"
+"""Precedes the key of a question in addresses, where a key such as `page` means something else."""
 _SHOWN = 2
 """How many questions have a column on the page of answers; files have all."""
 
@@ -199,8 +201,8 @@ class Answers(ListView[AnsweredBy]):
         self.questions = queries.current_form(self.series.id).questions
         lists = [question for question in self.questions if question.kind in {"choice", "choices"}]
         shown = [(question.key, question.words(reader_locale()).text) for question in self.questions[:_SHOWN]]
-        self.columns = (*type(self).columns, *(Column(key, text, place="wide") for key, text in shown))
-        self.filters = {question.key: frozenset(question.options) for question in lists}
+        self.columns = (*type(self).columns, *(Column(_FILTER + key, text, place="wide") for key, text in shown))
+        self.filters = {_FILTER + question.key: frozenset(question.options) for question in lists}
         super().__init__(slug=slug)
         self.file_name = f"{slug}-answers"
         self.names = country_names(reader_locale())
@@ -222,18 +224,23 @@ class Answers(ListView[AnsweredBy]):
         return self._all(request)
 
     def _all(self, request: ListRequest) -> list[AnsweredBy]:
-        return queries.list_answers(self.series, by=self.by, where=request.filters, q=request.q)
+        return queries.list_answers(
+            self.series,
+            by=self.by,
+            where={name.removeprefix(_FILTER): value for name, value in request.filters.items()},
+            q=request.q,
+        )
 
     def selects(self) -> list[Select]:
         everybody = queries.list_answers(self.series, by=self.by)
         selects = []
         for question in self.questions:
-            if question.key in self.filters:
+            if _FILTER + question.key in self.filters:
                 counts = Counter(_chosen(everybody, question.key))
                 choices = [
                     Choice(value, question.option(value, reader_locale()), counts[value]) for value in question.options
                 ]
-                selects.append(Select(question.key, question.words(reader_locale()).text, choices))
+                selects.append(Select(_FILTER + question.key, question.words(reader_locale()).text, choices))
         return selects
 
     def context(self) -> dict[str, Any]:

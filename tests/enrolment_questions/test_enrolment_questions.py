@@ -272,10 +272,10 @@ def test_answers_are_listed_filtered_and_exported(app: APIFlask, make: Make, ser
             given = {"post": f"Post {number}", "systems": systems, "pages": 3}
             answer(series, given, enrols=True, by=make.actor(person), at=EARLY)
     staff = signed_in(make, make.person("Ana", roles=["administrator"]))
-    page = staff.get("/series/customs/answers?systems=Paper").text
+    page = staff.get("/series/customs/answers?answer_systems=Paper").text
     assert re.findall(r'<th scope="row"><bdi>(Person \d)', page) == ["Person 1", "Person 2"]
     rows = list(
-        csv.DictReader(io.StringIO(staff.get("/series/customs/answers.csv?systems=Simba").text.lstrip("\ufeff")))
+        csv.DictReader(io.StringIO(staff.get("/series/customs/answers.csv?answer_systems=Simba").text.lstrip("\ufeff")))
     )
     assert [(row["full_name"], row["At which border post do you work?"]) for row in rows] == [
         ("Person 0", "Post 0"), ("Person 1", "Post 1"),
