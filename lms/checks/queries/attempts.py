@@ -103,6 +103,12 @@ def list_checks(series: Series, *, by: Actor) -> list[Check]:
     return list(db.session.scalars(query))
 
 
+def own_published(series_id: int, person_id: int, *, at: datetime) -> list[OwnCheck]:
+    """The published checks of a series, with how far somebody is who is enrolled in it. Its callers check that."""
+    query = select(Check).where(Check.series_id == series_id, Check.published_at.is_not(None)).order_by(Check.id)
+    return own_checks(list(db.session.scalars(query)), person_id, at=at)
+
+
 def attempts_of(check_ids: Collection[int], person_id: int) -> dict[int, list[Attempt]]:
     """The attempts of a person, merged records included, by check, the first first."""
     query = select(Attempt).where(Attempt.check_id.in_(check_ids), Attempt.person_id.in_(members(person_id)))

@@ -31,7 +31,7 @@ from lms.catalogue.series_hours import audience_of, rotation_of
 from lms.certificates.queries.progress import find_prospects
 from lms.certificates.remaining import Standing, standing
 from lms.certificates.rules import may_see_earners
-from lms.checks.queries.attempts import list_own
+from lms.checks.queries.attempts import own_published
 from lms.core.base.roles import Actor, Role
 from lms.core.text.translations import languages_of
 from lms.core.time import clock
@@ -117,7 +117,7 @@ def series(slug: str) -> ResponseReturnValue:
         standing=stands if attendances is not None else None,
         newcomer=stands if attendances is None else None,
         to_earn_in=find_next_to_earn(shown, by=by, at=at) if stands is not None and not stands.can_be_earned else None,
-        checks=list_own(slug, by=by, at=at)[1] if is_in else [],
+        checks=own_published(shown.id, by.person_id, at=at) if is_in and by.person_id is not None else [],
         may_edit=may_edit,
         leads_to_room=(may_edit or is_in) and LectureState.LIVE in states,
         drafts=states[LectureState.DRAFT],
