@@ -60,8 +60,8 @@ def _sit(slug: str, check_id: int, percent: int, at: datetime) -> None:
         given = {"by": SYSTEM, "at": moment, "is_demonstration": True}
         public_id, _is_new = begin_attempt(slug, check_id, email=addresses[person_id], **given)  # type: ignore[arg-type]
         shown = get_sitting(public_id, by=SYSTEM, is_demonstration=True).questions
-        own = percent + 30 if _knows((person_id,), 50) else percent - 30
-        known = [one for one in shown if _knows((check_id, person_id, one.id), own)]
+        share = percent + 30 if _knows((person_id,), 50) else percent - 30
+        known = [one for one in shown if _knows((check_id, person_id, one.id), share)]
         save_answers(public_id, {str(one.id): right_answer(one) for one in known}, **given)  # type: ignore[arg-type]
         submit_attempt(public_id, **given)  # type: ignore[arg-type]
 
