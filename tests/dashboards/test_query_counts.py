@@ -93,7 +93,7 @@ PAGES = {
     ("/api/v1/lectures/{held}", None): 2,
     ("/series/cross-border", None): 13,
     ("/series/cross-border", "trainee"): 23,  # two whether the live lecture can still be attended, one of checks
-    ("/me", "trainee"): 25,  # as above; one for what the organiser asks
+    ("/me", "trainee"): 26,  # as above; one for what the organiser asks
     ("/account/notifications", "trainee"): 7,
     ("/teach?show=past", "instructor"): 11,  # attendances by one question; who is in the room, before it is ended
     ("/country", "focal_point"): 29,  # of all series: nominations, quotas and who is falling behind
@@ -103,7 +103,7 @@ PAGES = {
     ("/admin", "administrator"): 41,
     ("/admin/countries", "administrator"): 5,
     ("/admin/countries/KE", "administrator"): 11,
-    ("/admin/countries/KE/merge?other=UG", "administrator"): 75,
+    ("/admin/countries/KE/merge?other=UG", "administrator"): 76,
     ("/admin/nominations", "administrator"): 11,
     ("/admin/people", "administrator"): 14,
     ("/admin/reports/opened/attendances?sort=person", "administrator"): 16,
@@ -119,8 +119,8 @@ PAGES = {
     ("/series/cross-border/certificates", "administrator"): 18,  # two about the design, whose words decide on titles
     ("/lectures/{held}/roster", "instructor"): 20,
     ("/lectures/{live}/roster", "instructor"): 18,
-    ("/lectures/{held}/room", "trainee"): 14,  # captions too
-    ("/lectures/{live}/room", "trainee"): 10,
+    ("/lectures/{held}/room", "trainee"): 18,  # captions, and four for questions
+    ("/lectures/{live}/room", "trainee"): 14,
 }
 WITHOUT_ROWS = {
     ("/country/nominations", "focal_point"): 7,
