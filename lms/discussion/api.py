@@ -12,9 +12,9 @@ from lms.core.base.roles import Role
 from lms.core.base.settings import settings
 from lms.core.text.i18n import _
 from lms.core.time import clock
-from lms.discussion import actions
-from lms.discussion.models import QuestionState
-from lms.discussion.queries import QuestionView, get_question, list_questions
+from lms.discussion import actions, polls
+from lms.discussion.models import PollState, QuestionState
+from lms.discussion.queries import QuestionView, get_access, get_question, list_questions
 from lms.discussion.views import throttle_questions, throttle_votes
 from lms.web.api.api import AnswerSchema, Instant, Nothing, PageQuery, integer_cursor
 from lms.web.api.idempotency import idempotent
@@ -202,3 +202,120 @@ def lower_other(lecture_id: int, hand_id: str, body: dict[str, Any]) -> Response
     """Lowers somebody's hand, as staff of the lecture."""
     actions.lower_hand_of(lecture_id, hand_id, by=current_actor(), at=clock.now())
     return "", 204
+
+
+class PollIn(Schema):
+    """A poll with 2 to 8 options; `several`: more than one may be chosen."""
+
+    text = String(required=True)
+    options = List(String(), required=True, validate=Length(max=20))
+    several = Boolean(load_default=False)
+
+
+class BallotIn(ForWhomIn):
+    """The chosen options, counted from 0."""
+
+    options = List(Integer(strict=True), required=True, validate=Length(max=20))
+
+
+class OptionOut(AnswerSchema):
+    """An option. `votes` is null to those who do not see the results yet."""
+
+    text = String()
+    votes = Integer(allow_none=True)
+
+
+class PollOut(AnswerSchema):
+    """A poll. `chosen`: what the caller answered; null before they answer."""
+
+    id = Integer(attribute="poll.id")
+    text = String(attribute="poll.text")
+    several = Boolean(attribute="poll.is_several")
+    state = String(attribute="poll.state", metadata={"enum": [state.value for state in PollState]})
+    shown = Boolean(attribute="poll.is_shown")
+    answers = Integer()
+    options = List(Nested(OptionOut))
+    chosen = List(Integer(), allow_none=True)
+
+
+class PollsOut(AnswerSchema):
+    """The polls of a lecture, in the order in which they were made."""
+
+    items = List(Nested(PollOut))
+    next = String(allow_none=True)
+
+
+def _poll(lecture_id: int, poll_id: int, person_id: int | None = None) -> polls.PollView:
+    return polls.get_poll(lecture_id, poll_id, person_id=person_id, by=current_actor(), at=clock.now())
+
+
+@bp.get("/lectures/<int:lecture_id>/polls")
+@allow(SIGNED_IN)
+@scope("discussion:read")
+@bp.output(PollsOut)
+def list_polls(lecture_id: int) -> dict[str, Any]:
+    """Lists the polls of a lecture: to its staff all, to others those that were opened."""
+    access = get_access(lecture_id, by=current_actor(), at=clock.now())
+    return {"items": polls.list_polls(access), "next": None}
+
+
+@bp.post("/lectures/<int:lecture_id>/polls")
+@allow(*STAFF)
+@scope("discussion:write")
+@idempotent
+@bp.input(PollIn, arg_name="sent")
+@bp.output(PollOut, status_code=201)
+def make_poll(lecture_id: int, sent: dict[str, Any]) -> Any:
+    """Makes a poll, which nobody else sees until it is opened."""
+    by, at = current_actor(), clock.now()
+    poll_id = polls.make_poll(lecture_id, sent["text"], sent["options"], is_several=sent["several"], by=by, at=at)
+    return _poll(lecture_id, poll_id)
+
+
+def _step(lecture_id: int, poll_id: int, step: str) -> polls.PollView:
+    polls.change_poll(lecture_id, poll_id, step, by=current_actor(), at=clock.now())
+    return _poll(lecture_id, poll_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/polls/<int:poll_id>/open")
+@allow(*STAFF)
+@scope("discussion:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(PollOut)
+def open_poll(lecture_id: int, poll_id: int, body: dict[str, Any]) -> Any:  # noqa: ARG001
+    """Opens a poll. Opened again, it keeps its answers."""
+    return _step(lecture_id, poll_id, "open")
+
+
+@bp.post("/lectures/<int:lecture_id>/polls/<int:poll_id>/close")
+@allow(*STAFF)
+@scope("discussion:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(PollOut)
+def close_poll(lecture_id: int, poll_id: int, body: dict[str, Any]) -> Any:  # noqa: ARG001
+    """Closes a poll, whose results all can read then."""
+    return _step(lecture_id, poll_id, "close")
+
+
+@bp.post("/lectures/<int:lecture_id>/polls/<int:poll_id>/show")
+@allow(*STAFF)
+@scope("discussion:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(PollOut)
+def show_poll(lecture_id: int, poll_id: int, body: dict[str, Any]) -> Any:  # noqa: ARG001
+    """Shows the results of an open poll to all."""
+    return _step(lecture_id, poll_id, "show")
+
+
+@bp.post("/lectures/<int:lecture_id>/polls/<int:poll_id>/vote")
+@allow(SIGNED_IN)
+@scope("discussion:write")
+@throttle_votes
+@bp.input(BallotIn, arg_name="sent")
+@bp.output(PollOut)
+def answer_poll(lecture_id: int, poll_id: int, sent: dict[str, Any]) -> Any:
+    """Answers an open poll, once. The same answer again changes nothing, another one is refused."""
+    person_id = _person(sent["email"])
+    by, at = current_actor(), clock.now()
+    polls.answer_poll(lecture_id, poll_id, sent["options"], person_id=person_id, by=by, at=at)
+    return _poll(lecture_id, poll_id, person_id)

@@ -2,19 +2,22 @@
 
 from lms.core.base.events import LectureCancelled, LectureEnded, PersonErased, PersonExportAsked, handles
 from lms.discussion.actions import close_discussion, forget_person
+from lms.discussion.polls import close_polls, polls_of_person
 from lms.discussion.queries import export_of_person
 
 
 @handles(LectureEnded)
 def on_end(event: LectureEnded) -> None:
-    """Lowers all hands."""
+    """Lowers all hands and closes the polls."""
     close_discussion(event.lecture_id, at=event.at)
+    close_polls(event.lecture_id, at=event.at)
 
 
 @handles(LectureCancelled)
 def on_cancellation(event: LectureCancelled) -> None:
-    """Lowers all hands."""
+    """Lowers all hands and closes the polls."""
     close_discussion(event.lecture_id, at=event.at)
+    close_polls(event.lecture_id, at=event.at)
 
 
 @handles(PersonErased)
@@ -25,5 +28,5 @@ def on_erased(event: PersonErased) -> None:
 
 @handles(PersonExportAsked)
 def on_export(event: PersonExportAsked) -> None:
-    """Adds what the person asked, and their votes."""
-    event.parts["discussion"] = export_of_person(event.person_id)
+    """Adds what the person asked, their votes, and what they answered in polls."""
+    event.parts["discussion"] = export_of_person(event.person_id) | {"polls": polls_of_person(event.person_id)}

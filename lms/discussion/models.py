@@ -1,9 +1,9 @@
-"""Questions that people ask in a lecture, votes for them, and raised hands."""
+"""Questions that people ask in a lecture, votes for them, raised hands, and polls."""
 
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.database.session import Base, UtcDateTime, text_enum
@@ -81,3 +81,44 @@ class RaisedHand(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
     raised_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class PollState(StrEnum):
+    """A *draft* is only for staff; people answer an *open* poll; the results of a *closed* one are for all."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Poll(Base):
+    """A question with 2 to 8 options. `is_several`: several may be chosen. `is_shown`: all see the results of the open
+    poll."""
+
+    __tablename__ = "poll"
+    read_by_strangers = False
+    __table_args__ = (Index("ix_poll_lecture_id", "lecture_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"))
+    text: Mapped[str] = mapped_column(Text)
+    options: Mapped[list[str]] = mapped_column(JSON)
+    is_several: Mapped[bool]
+    is_shown: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[PollState] = mapped_column(text_enum(PollState), default=PollState.DRAFT)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PollAnswer(Base):
+    """One person's answer: bit n of `choices` is set where option n was chosen. `answered_ms` is milliseconds UTC."""
+
+    __tablename__ = "poll_answer"
+    read_by_strangers = False
+    __table_args__ = (CheckConstraint("choices > 0", name="choices"),)
+
+    poll_id: Mapped[int] = mapped_column(ForeignKey("poll.id", ondelete="CASCADE"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
+    choices: Mapped[int]
+    answered_ms: Mapped[int] = mapped_column(BigInteger)

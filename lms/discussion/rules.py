@@ -23,6 +23,9 @@ MOST_OPEN = 2_000
 """Questions of a lecture that are open or wait, and those of one person."""
 MOST_OPEN_OF_PERSON = 20
 MOST_HANDS = 200
+POLL_LENGTH, OPTION_LENGTH = 300, 200
+"""Characters of a poll's question and of an option."""
+MOST_OPTIONS, MOST_POLLS = 8, 50
 
 
 def checked_question(text: str | None) -> str:

@@ -1,6 +1,6 @@
 """Questions of a lecture: the page with all of them, what people ask and vote, and the queue of the staff."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +12,9 @@ from lms.core.base.errors import DomainError, Forbidden, Invalid, NotFound
 from lms.core.base.roles import Role
 from lms.core.text.i18n import _
 from lms.core.time import clock
-from lms.discussion import actions
+from lms.discussion import actions, polls
 from lms.discussion.models import QuestionState
+from lms.discussion.polls import PollView, countries_of, list_polls
 from lms.discussion.queries import (
     PAGE,
     QuestionView,
@@ -25,7 +26,7 @@ from lms.discussion.queries import (
     get_shared,
     list_questions,
 )
-from lms.discussion.rules import QUESTION_LENGTH
+from lms.discussion.rules import MOST_OPTIONS, QUESTION_LENGTH
 from lms.streaming.addresses import media_address
 from lms.web.api.api import rfc3339
 from lms.web.lists.parts import table_file
@@ -63,9 +64,22 @@ def question_json(view: QuestionView) -> dict[str, Any]:
     }
 
 
-def shared_json(shared: SharedDiscussion) -> dict[str, Any]:
+def poll_json(view: PollView) -> dict[str, Any]:
+    """A poll as everyone in the room gets it."""
+    return {
+        "id": view.poll.id,
+        "text": view.poll.text,
+        "several": view.poll.is_several,
+        "state": view.poll.state.value,
+        "answers": view.answers,
+        "options": view.options,
+    }
+
+
+def shared_json(shared: SharedDiscussion, shared_polls: Sequence[PollView]) -> dict[str, Any]:
     """The part of a room's snapshot."""
     return {
+        "polls": [poll_json(view) for view in shared_polls],
         "asking": shared.takes_questions,
         "anonymous": shared.allows_anonymous,
         "open": shared.open_count,
@@ -86,8 +100,19 @@ def panel_values(lecture_id: int, *, at: datetime) -> dict[str, Any]:
         "discussion_media": media_address(lecture_id, at=at),
     }
     if access.is_staff:
-        return values | {"queue": get_queue(lecture_id, by=by, at=at)}
-    return values | {"own": get_own(access)}
+        return values | _queue_values(lecture_id, at=at)
+    return values | {"own": get_own(access), "polls": list_polls(access)}
+
+
+def _queue_values(lecture_id: int, *, at: datetime) -> dict[str, Any]:
+    by = current_actor()
+    views = list_polls(get_access(lecture_id, by=by, at=at))
+    return {
+        "queue": get_queue(lecture_id, by=by, at=at),
+        "polls": views,
+        "poll_countries": {view.poll.id: countries_of(view.poll) for view in views},
+        "most_options": MOST_OPTIONS,
+    }
 
 
 def _wants_json() -> bool:
@@ -218,10 +243,13 @@ def hand(lecture_id: int) -> ResponseReturnValue:
 @allow(*STAFF)
 def queue(lecture_id: int) -> ResponseReturnValue:
     """The queue of the staff, which their page asks for every few seconds."""
-    listed = get_queue(lecture_id, by=current_actor(), at=clock.now())
+    values = _queue_values(lecture_id, at=clock.now())
     following = request.args.get("next", "")
     page = render_template(
-        "discussion/_queue.html", queue=listed, lecture=listed.lecture, next=following if is_local(following) else None
+        "discussion/_queue.html",
+        lecture=values["queue"].lecture,
+        next=following if is_local(following) else None,
+        **values,
     )
     return page, 200, {"Cache-Control": "private, no-store"}
 
@@ -281,6 +309,61 @@ def settings(lecture_id: int) -> ResponseReturnValue:
             at=clock.now(),
         )
         return {"done": True}
+
+    return _answer(lecture_id, work)
+
+
+@bp.post("/lectures/<int:lecture_id>/polls")
+@allow(*STAFF)
+def make_poll(lecture_id: int) -> ResponseReturnValue:
+    """Makes a poll with the `options` in lines, and opens it at once where `do` is open."""
+    by, at = current_actor(), clock.now()
+
+    def work() -> dict[str, Any]:
+        options = request.form.get("options", "").splitlines()
+        is_several = "several" in request.form
+        poll_id = polls.make_poll(lecture_id, request.form.get("text"), options, is_several=is_several, by=by, at=at)
+        if request.form.get("do") == "open":
+            polls.change_poll(lecture_id, poll_id, "open", by=by, at=at)
+        return {"done": True}
+
+    return _answer(lecture_id, work)
+
+
+@bp.get("/lectures/<int:lecture_id>/polls/part")
+@allow(SIGNED_IN)
+def polls_part(lecture_id: int) -> ResponseReturnValue:
+    """The polls as the caller sees them, which a page asks for when the snapshot says that one was opened or closed."""
+    access = get_access(lecture_id, by=current_actor(), at=clock.now())
+    page = render_template("discussion/_polls.html", access=access, lecture=access.lecture, polls=list_polls(access))
+    return page, 200, {"Cache-Control": "private, no-store"}
+
+
+@bp.post("/lectures/<int:lecture_id>/polls/<int:poll_id>")
+@allow(*STAFF)
+def change_poll(lecture_id: int, poll_id: int) -> ResponseReturnValue:
+    """Opens, closes, shows or removes a poll (`do`)."""
+
+    def work() -> dict[str, Any]:
+        step = request.form.get("do", "")
+        polls.change_poll(lecture_id, poll_id, step, by=current_actor(), at=clock.now())
+        return {"done": True}
+
+    return _answer(lecture_id, work)
+
+
+@bp.post("/lectures/<int:lecture_id>/polls/<int:poll_id>/vote")
+@allow(SIGNED_IN)
+@throttle_votes
+def answer_poll(lecture_id: int, poll_id: int) -> ResponseReturnValue:
+    """Answers a poll with one `option` or several, counted from 0."""
+    by, at = current_actor(), clock.now()
+
+    def work() -> dict[str, Any]:
+        assert by.person_id is not None
+        options = request.form.getlist("option", type=int)
+        polls.answer_poll(lecture_id, poll_id, options, person_id=by.person_id, by=by, at=at)
+        return {"detail": _("Your answer was counted.")}
 
     return _answer(lecture_id, work)
 

@@ -18,6 +18,7 @@ from lms.core.text.i18n import _, _n
 from lms.core.text.punctuation import comma
 from lms.core.time import clock
 from lms.core.time.durations import MINUTE_MS, needed_minutes, tenth_minutes, whole_minutes, with_seconds
+from lms.discussion.polls import get_shared_polls
 from lms.discussion.queries import get_shared
 from lms.discussion.views import panel_values, shared_json
 from lms.live.actions import begin_replay, join_lecture, report_played
@@ -203,7 +204,7 @@ def snapshot(mac: str, expires: int, lecture_id: int) -> ResponseReturnValue:
         playlist=_playlist(lecture_id, current, at),
         recording=_recording(current),
         notices=[],
-        discussion=shared_json(get_shared(lecture_id, at=at)),
+        discussion=shared_json(get_shared(lecture_id, at=at), get_shared_polls(lecture_id, at=at)),
         media=media_address(lecture_id, at=at),
     )
     answer.cache_control.public = True

@@ -81,10 +81,49 @@ function show(shared) {
     panel.querySelector("[data-part=anonymous]").hidden = !shared.anonymous;
     if (!shared.anonymous) byId("talk-anonymous").checked = false;
   }
+  showPolls(shared.polls);
   const hand = byId("talk-hand");
   if (hand && hand.dataset.hand && performance.now() > handAt + 5000 && !shared.hands.includes(hand.dataset.hand)) {
     setHand("");
     say(panel.dataset.lowered);
+  }
+}
+
+// Numbers come with the snapshot. What changes for the reader (a poll opens, closes, shows results) is drawn by the server,
+// which knows what they answered; ten thousand pages ask for it at different moments.
+let pollStates = null;
+
+function showPolls(polls) {
+  const states = polls.map(({ id, state, options }) => `${id} ${state} ${options[0].votes !== null}`).join();
+  const isNew = pollStates !== null && states !== pollStates;
+  const before = pollStates || "";
+  pollStates = states;
+  for (const { id, options } of polls) {
+    const bars = byId("talk-polls").querySelectorAll(`[data-id="${id}"] .bars li`);
+    if (options[0].votes === null || bars.length !== options.length) continue;
+    options.forEach((option, place) => {
+      bars[place].querySelector("rect").setAttribute("width", option.percent);
+      setText(bars[place].querySelector("b"), written.format(option.votes));
+    });
+  }
+  if (!isNew) return;
+  setTimeout(drawPolls, Math.random() * 4000);
+  if (polls.some(({ id, state }) => state === "open" && !before.includes(`${id} open`))) say(panel.dataset.poll);
+}
+
+async function drawPolls() {
+  const place = byId("talk-polls");
+  const form = place.querySelector("form:has(:checked)");
+  try {
+    const answer = await fetch(place.dataset.url, { headers: { Accept: "text/html" } });
+    if (!answer.ok) return;
+    const chosen = form ? [...form.querySelectorAll(":checked")].map(({ id }) => id) : [];
+    const focus = place.contains(document.activeElement) ? document.activeElement.id : "";
+    place.innerHTML = await answer.text();
+    for (const id of chosen) if (byId(id)) byId(id).checked = true;
+    if (focus && byId(focus)) byId(focus).focus();
+  } catch (error) {
+    setTimeout(drawPolls, 5000);
   }
 }
 
@@ -144,6 +183,10 @@ const done = {
     item.dataset.votes = Number(item.dataset.votes) + 1;
     for (const number of item.querySelectorAll(".vote b, .votes b")) setText(number, written.format(item.dataset.votes));
     say(panel.dataset.voted);
+  },
+  poll(body) {
+    say(body.detail);
+    drawPolls();
   },
   hand(body) {
     setHand(body.hand || "");

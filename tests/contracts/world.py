@@ -54,6 +54,7 @@ from lms.core.database.session import action, db
 from lms.core.storage import files
 from lms.core.time import clock
 from lms.discussion.actions import ask_question, raise_hand
+from lms.discussion.polls import change_poll, make_poll
 from lms.enrolment import batch_actions as enrolments
 from lms.enrolment.actions.calendars import make_address, note_reading
 from lms.enrolment.models import EnrolmentStatus
@@ -160,6 +161,7 @@ class Place:
     question_id: int = 0
     attempt_id: str = ""
     asked_id: int = 0
+    poll_id: int = 0
     hand_id: str = ""
     readers: int = 0
     invitation: str = "none"
@@ -262,6 +264,7 @@ class World:
             "message_id": visited.message_id,
             "check_id": visited.check_id,
             "question_id": visited.asked_id if endpoint.startswith("discussion") else visited.question_id,
+            "poll_id": visited.poll_id,
             "attempt_id": visited.attempt_id,
             "format": "gift",
             "hand_id": visited.hand_id,
@@ -372,11 +375,40 @@ STATE_OF = {
     "live.audience": "live",
     **{
         f"discussion.{name}": "live"
-        for name in ("questions", "ask", "vote", "hand", "queue", "moderate", "lower", "settings", "export")
+        for name in (
+            "questions",
+            "ask",
+            "vote",
+            "hand",
+            "queue",
+            "moderate",
+            "lower",
+            "settings",
+            "export",
+            "make_poll",
+            "change_poll",
+            "answer_poll",
+            "polls_part",
+        )
     },
     **{
         f"discussion_api.{name}": "live"
-        for name in ("list_all", "ask", "vote", "change", "merge", "raise_hand", "lower_hand", "lower_other")
+        for name in (
+            "list_all",
+            "ask",
+            "vote",
+            "change",
+            "merge",
+            "raise_hand",
+            "lower_hand",
+            "lower_other",
+            "list_polls",
+            "make_poll",
+            "open_poll",
+            "close_poll",
+            "show_poll",
+            "answer_poll",
+        )
     },
     "streaming.begin": "live",
     "streaming.pause": "live",
@@ -640,6 +672,8 @@ def _add_question(place: Place, *, at: datetime) -> None:
     given: dict[str, Any] = {"person_id": person.id, "by": SYSTEM, "at": at}
     place.asked_id = ask_question(lecture_id, "Which rail is the cheapest?", is_anonymous=False, **given)
     place.hand_id = raise_hand(lecture_id, **given)
+    place.poll_id = make_poll(lecture_id, "How do you pay?", ["Card", "Wallet"], is_several=False, by=SYSTEM, at=at)
+    change_poll(lecture_id, place.poll_id, "open", by=SYSTEM, at=at)
 
 
 def _public_id_of_last(table: type[ApiToken] | type[SignInSession], secret: str) -> str:

@@ -58,7 +58,8 @@ def test_a_snapshot_follows_the_lecture(watched: Watched, make: Make) -> None:
     assert watched.read() | {"media": ""} == {
         "state": "live", "resumes_at": None, "viewers": 0, "on_air": "off", "has_video": False, "playlist": None,
         "recording": None, "notices": [], "media": "",
-        "discussion": {"asking": True, "anonymous": True, "open": 0, "answered": 0, "questions": [], "hands": []},
+        "discussion": {"asking": True, "anonymous": True, "open": 0, "answered": 0, "questions": [], "hands": [],
+                       "polls": []},
     }  # fmt: skip
     with make.app.app_context():
         session = begin_streaming(watched.lecture.id, Track.MAIN, by=watched.by, at=clock.now())

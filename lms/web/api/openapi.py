@@ -71,6 +71,7 @@ RESOURCES = (
         ("groups", "groups/people", "check-ins"),
     ),
     Resource("Questions", "Questions of lectures, votes, and raised hands.", ("questions", "hand", "hands")),
+    Resource("Polls", "Polls of lectures, their answers and results.", ("polls",)),
     Resource("Certificates", "Read, verify, download, revoke and withdraw certificates.", ("certificates",)),
     Resource(
         "Issue of certificates",

@@ -1,0 +1,330 @@
+"""Polls of a lecture: made and opened by staff, answered once a person, and counted from the answers."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.engine import Connection
+
+from lms.catalogue.models import LectureState
+from lms.catalogue.queries.lectures import get_lecture
+from lms.catalogue.rules import check_can_edit_lecture
+from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.roles import Actor
+from lms.core.database import audit
+from lms.core.database.cache_versions import memory
+from lms.core.database.group_commit import group_writer
+from lms.core.database.session import action, db, one_at_a_time, read, read_column, shared_alias
+from lms.core.text.i18n import _
+from lms.core.text.typed_text import clean_line
+from lms.core.time import clock
+from lms.discussion import queries
+from lms.discussion.models import Poll, PollAnswer, PollState
+from lms.discussion.queries import Access, get_access
+from lms.discussion.rules import MOST_OPTIONS, MOST_POLLS, OPTION_LENGTH, POLL_LENGTH, check_takes_part
+from lms.enrolment.queries.rows import find_enrolment
+from lms.people.models import Person
+from lms.people.queries.countries import country_codes_of
+
+FEWEST_OF_COUNTRY = 5
+"""A country with fewer answers is not listed."""
+_Member = shared_alias(Person, "poll_member")
+
+
+@dataclass(frozen=True)
+class PollView:
+    """A poll as its reader sees it. `votes` by option is null where the reader does not see the results yet; `chosen`:
+    the options that the reader chose, null before they answer."""
+
+    poll: Poll
+    answers: int
+    votes: list[int] | None
+    chosen: list[int] | None = None
+    countries: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def options(self) -> list[dict[str, Any]]:
+        """Each option with its votes, and its share of the answers in percent."""
+        return [
+            {
+                "text": option,
+                "votes": None if self.votes is None else self.votes[place],
+                "percent": None if self.votes is None else round(100 * self.votes[place] / max(self.answers, 1)),
+            }
+            for place, option in enumerate(self.poll.options)
+        ]
+
+
+def _counted(poll_ids: Sequence[int]) -> dict[int, Counter[int]]:
+    """How often each set of options was chosen in each poll. Of merged people, the first answer counts."""
+    rank = func.row_number().over(
+        partition_by=(PollAnswer.poll_id, _Member.canonical_id), order_by=(PollAnswer.answered_ms, PollAnswer.person_id)
+    )
+    ranked = (
+        select(PollAnswer.poll_id, PollAnswer.choices, rank.label("place"))
+        .join(_Member, _Member.id == PollAnswer.person_id)
+        .where(PollAnswer.poll_id.in_(poll_ids))
+        .subquery()
+    )
+    query = select(ranked.c.poll_id, ranked.c.choices, func.count()).where(ranked.c.place == 1)
+    counted: dict[int, Counter[int]] = {poll_id: Counter() for poll_id in poll_ids}
+    for poll_id, choices, count in read(query.group_by(ranked.c.poll_id, ranked.c.choices)):
+        counted[poll_id][choices] = count
+    return counted
+
+
+def chosen_options(choices: int) -> list[int]:
+    """The options of a set, counted from 0."""
+    return [place for place in range(MOST_OPTIONS) if choices >> place & 1]
+
+
+def _views(polls: Sequence[Poll], *, is_staff: bool, person_id: int | None) -> list[PollView]:
+    ids = [poll.id for poll in polls]
+    counted = _counted(ids) if ids else {}
+    chosen: dict[int, int] = {}
+    if ids and person_id is not None:
+        query = select(PollAnswer.poll_id, PollAnswer.choices).join(_Member, _Member.id == PollAnswer.person_id)
+        query = query.where(_Member.canonical_id == person_id, PollAnswer.poll_id.in_(ids))
+        chosen = dict(read(query.order_by(PollAnswer.answered_ms.desc())))
+    views = []
+    for poll in polls:
+        sets = counted[poll.id]
+        places = range(len(poll.options))
+        votes = [sum(count for choices, count in sets.items() if choices >> place & 1) for place in places]
+        is_visible = is_staff or poll.is_shown or poll.state is PollState.CLOSED
+        mine = chosen_options(chosen[poll.id]) if poll.id in chosen else None
+        views.append(PollView(poll, sets.total(), votes if is_visible else None, mine))
+    return views
+
+
+def _polls(lecture_id: int) -> Any:
+    return select(Poll).where(Poll.lecture_id == lecture_id).order_by(Poll.id)
+
+
+def list_polls(access: Access) -> list[PollView]:
+    """Returns the polls of a lecture in their order: to staff all, to others those that were opened."""
+    query = _polls(access.lecture.id)
+    if not access.is_staff:
+        query = query.where(Poll.state != PollState.DRAFT)
+    return _views(db.session.scalars(query).all(), is_staff=access.is_staff, person_id=access.person_id)
+
+
+def get_poll(lecture_id: int, poll_id: int, *, person_id: int | None = None, by: Actor, at: datetime) -> PollView:
+    """Returns a poll. Raises NotFound and Forbidden."""
+    access = get_access(lecture_id, by=by, at=at, person_id=person_id)
+    for view in list_polls(access):
+        if view.poll.id == poll_id:
+            return view
+    raise NotFound
+
+
+def get_shared_polls(lecture_id: int, *, at: datetime) -> list[PollView]:
+    """The polls that all people in a room see, the last three that were opened, read at most every `STANDS_MS`. Its
+    callers check who asks."""
+    cached, now = memory("polls"), clock.to_ms(at)
+    entry: tuple[int, list[PollView]] | None = cached.get(lecture_id)
+    if entry is None or not 0 <= now - entry[0] < queries.STANDS_MS:
+        cached[lecture_id] = entry = now, _read_shared_polls(lecture_id)
+    return entry[1]
+
+
+def _forget(lecture_id: int) -> None:
+    memory("polls").pop(lecture_id, None)
+
+
+def _read_shared_polls(lecture_id: int) -> list[PollView]:
+    query = select(Poll).where(Poll.lecture_id == lecture_id, Poll.state != PollState.DRAFT)
+    polls = db.session.scalars(query.order_by(Poll.opened_at.desc(), Poll.id.desc()).limit(3)).all()
+    views = _views(polls, is_staff=False, person_id=None)
+    for view in views:
+        db.session.expunge(view.poll)
+    return views
+
+
+def countries_of(poll: Poll) -> list[tuple[str, int]]:
+    """How many people of each country answered a closed poll, most first; only countries with `FEWEST_OF_COUNTRY` or
+    more, and no rest from which a smaller one could be computed. Its callers check who asks."""
+    if poll.state is not PollState.CLOSED or poll.closed_at is None:
+        return []
+    query = select(_Member.canonical_id).join(PollAnswer, PollAnswer.person_id == _Member.id)
+    people = set(read_column(query.where(PollAnswer.poll_id == poll.id)))
+    counts = Counter(country_codes_of(people, poll.closed_at.date()).values())
+    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    listed = [(code, count) for code, count in ordered if count >= FEWEST_OF_COUNTRY]
+    while listed and 0 < len(people) - sum(count for _code, count in listed) < FEWEST_OF_COUNTRY:
+        listed.pop()
+    return listed
+
+
+def count_polls(lecture_id: int) -> tuple[int, int]:
+    """How many polls of a lecture were opened, and how many answers they have. Its callers check who asks."""
+    query = select(Poll.id).where(Poll.lecture_id == lecture_id, Poll.state != PollState.DRAFT)
+    ids = read_column(query)
+    return len(ids), sum(sets.total() for sets in _counted(ids).values()) if ids else 0
+
+
+def _begin(lecture_id: int, by: Actor) -> None:
+    one_at_a_time(f"discussion of lecture {lecture_id}")
+    _forget(lecture_id)
+    check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
+
+
+@action
+def make_poll(
+    lecture_id: int, question: str | None, options: Sequence[str], *, is_several: bool, by: Actor, at: datetime
+) -> int:
+    """Makes a poll, which nobody sees until it is opened. Returns its id.
+
+    Raises NotFound, Forbidden, Invalid (`text`, `options`), and Refused where there are too many.
+    """
+    _begin(lecture_id, by)
+    words = clean_line(question)
+    if not words:
+        raise Invalid("text", _("Enter the question of the poll."))
+    if len(words) > POLL_LENGTH:
+        raise Invalid("text", _("Use at most %(n)s characters.", n=POLL_LENGTH))
+    lines = [line for line in map(clean_line, options) if line]
+    if not 2 <= len(lines) <= MOST_OPTIONS or len({line.casefold() for line in lines}) < len(lines):
+        raise Invalid("options", _("Enter 2 to %(n)s different options.", n=MOST_OPTIONS))
+    if max(map(len, lines)) > OPTION_LENGTH:
+        raise Invalid("options", _("Use at most %(n)s characters.", n=OPTION_LENGTH))
+    if len(read_column(select(Poll.id).where(Poll.lecture_id == lecture_id))) >= MOST_POLLS:
+        raise Refused(_("A lecture can have %(n)s polls.", n=MOST_POLLS))
+    poll = Poll(lecture_id=lecture_id, text=words, options=lines, is_several=is_several, made_at=at)
+    db.session.add(poll)
+    db.session.flush()
+    audit.record("make_poll", by=by, at=at, detail={"poll": poll.id}, lecture=lecture_id)
+    return poll.id
+
+
+def _find(lecture_id: int, poll_id: int) -> Poll:
+    poll = db.session.get(Poll, poll_id) if 0 < poll_id < 2**31 else None
+    if poll is None or poll.lecture_id != lecture_id:
+        raise NotFound
+    return poll
+
+
+@action
+def change_poll(lecture_id: int, poll_id: int, step: str, *, by: Actor, at: datetime) -> None:
+    """Opens a poll (`open`), closes it (`close`), shows its results before that (`show`) or removes a draft (`remove`).
+    Opened again, it keeps its answers.
+
+    Raises NotFound, Forbidden, Invalid (`do`), and Refused where the lecture is over or the step is not possible.
+    """
+    _begin(lecture_id, by)
+    poll = _find(lecture_id, poll_id)
+    if step == "open":
+        if get_lecture(lecture_id, by=by).state in (LectureState.HELD, LectureState.CANCELLED):
+            raise Refused(_("This lecture is over."))
+        poll.state, poll.opened_at, poll.closed_at = PollState.OPEN, poll.opened_at or at, None
+    elif step == "close" and poll.state is not PollState.DRAFT:
+        poll.state, poll.closed_at = PollState.CLOSED, poll.closed_at or at
+    elif step == "show" and poll.state is not PollState.DRAFT:
+        poll.is_shown = True
+    elif step == "remove" and poll.state is PollState.DRAFT:
+        db.session.delete(poll)
+    elif step in ("close", "show", "remove"):
+        raise Refused(_("Only a poll that was opened can be closed or shown, and only a draft removed."))
+    else:
+        raise Invalid("do", _("Choose an option from the list."))
+    audit.record(f"{step}_poll", by=by, at=at, detail={"poll": poll_id}, lecture=lecture_id)
+
+
+class Ballot(NamedTuple):
+    """An answer as it came."""
+
+    poll_id: int
+    person_id: int
+    choices: int
+    answered_ms: int
+
+
+_INSERT = text(
+    "INSERT INTO poll_answer (poll_id, person_id, choices, answered_ms) "
+    "VALUES (:poll_id, :person_id, :choices, :answered_ms) ON CONFLICT (poll_id, person_id) DO NOTHING"
+)
+_ANSWERS = {
+    "sqlite": text(
+        "SELECT poll_id, person_id, choices FROM poll_answer WHERE poll_id = :poll_id "
+        "AND person_id IN (SELECT value FROM json_each(:people))"
+    ),
+    "postgresql": text(
+        "SELECT poll_id, person_id, choices FROM poll_answer WHERE poll_id = :poll_id AND person_id = ANY(:people)"
+    ),
+}
+
+
+def write_ballots(connection: Connection, ballots: Sequence[Ballot]) -> list[int | None]:
+    """Stores answers inside the running transaction. Answers for each with the choices that the person has then: the
+    first ones sent; null where the poll is not open."""
+    poll_ids = sorted({ballot.poll_id for ballot in ballots})
+    locked = select(Poll.id).where(Poll.id.in_(poll_ids), Poll.state == PollState.OPEN).order_by(Poll.id)
+    is_open = set(connection.execute(locked.with_for_update(read=True)).scalars())
+    rows = sorted({ballot[:2]: ballot for ballot in reversed(ballots) if ballot.poll_id in is_open}.values())
+    if rows:
+        connection.execute(_INSERT, [row._asdict() for row in rows])
+    stored: dict[tuple[int, int], int] = {}
+    dialect = connection.dialect.name
+    for poll_id in is_open:
+        people = [row.person_id for row in rows if row.poll_id == poll_id]
+        given = {"poll_id": poll_id, "people": json.dumps(people) if dialect == "sqlite" else people}
+        for of_poll, person_id, choices in connection.execute(_ANSWERS[dialect], given):
+            stored[of_poll, person_id] = choices
+    return [stored.get(ballot[:2]) for ballot in ballots]
+
+
+def answer_poll(
+    lecture_id: int, poll_id: int, options: Sequence[int], *, person_id: int, by: Actor, at: datetime
+) -> None:
+    """Answers an open poll by group commit: returns once it is committed. The same answer again changes nothing.
+
+    Raises NotFound, Forbidden, Invalid (`options`), and Refused where the room or the poll is not open, or the person
+    has given another answer.
+    """
+    lecture = get_lecture(lecture_id, by=by)
+    check_takes_part(lecture, find_enrolment(lecture.series_id, person_id), at)
+    poll = _find(lecture_id, poll_id)
+    if poll.state is PollState.DRAFT:
+        raise NotFound
+    places = set(options)
+    if not places or not places <= set(range(len(poll.options))) or (len(places) > 1 and not poll.is_several):
+        single, several = _("Choose one of the options."), _("Choose at least one of the options.")
+        raise Invalid("options", several if poll.is_several else single)
+    choices = sum(1 << place for place in places)
+    db.session.rollback()  # the group must not wait for what was read here
+    ballot = Ballot(poll_id, person_id, choices, clock.to_ms(at))
+    stored = group_writer("ballots", write_ballots).write(ballot)
+    _forget(lecture_id)
+    if stored is None:
+        raise Refused(_("This poll is closed."))
+    if stored != choices:
+        raise Refused(_("You have already answered this poll."))
+
+
+def close_polls(lecture_id: int, *, at: datetime) -> None:
+    """Closes all open polls of a lecture that is over, inside the running action."""
+    db.session.execute(
+        update(Poll)
+        .where(Poll.lecture_id == lecture_id, Poll.state == PollState.OPEN)
+        .values(state=PollState.CLOSED, closed_at=at)
+        .execution_options(synchronize_session=False)
+    )
+    _forget(lecture_id)
+
+
+def polls_of_person(person_id: int) -> list[dict[str, Any]]:
+    """What a person answered, for their export."""
+    query = select(Poll, PollAnswer.choices).join(PollAnswer, PollAnswer.poll_id == Poll.id)
+    query = query.join(_Member, _Member.id == PollAnswer.person_id).where(_Member.canonical_id == person_id)
+    return [
+        {
+            "lecture": poll.lecture_id,
+            "poll": poll.text,
+            "answer": [poll.options[place] for place in chosen_options(choices)],
+        }
+        for poll, choices in db.session.execute(query.order_by(Poll.id))
+    ]

@@ -1,0 +1,145 @@
+"""Polls: one answer a person, results when they are shown, and countries only with five answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.database.session import action, db
+from lms.core.time import clock
+from lms.discussion import polls
+from lms.discussion.models import Poll
+from lms.people.actions.merging import merge_people
+from lms.people.models import Person
+from tests.discussion.test_questions import Hall
+from tests.factories import Make
+
+OPTIONS = ("Wallet", "Card", "Bank transfer")
+
+
+class Polling(Hall):
+    """A live lecture with an open poll."""
+
+    def make_poll(self, *, options: tuple[str, ...] = OPTIONS, is_several: bool = False) -> int:
+        with self.make.app.app_context():
+            return polls.make_poll(
+                self.id, "How do buyers pay?", options, is_several=is_several, by=self.staff, at=clock.now()
+            )
+
+    def step(self, poll_id: int, step: str) -> None:
+        with self.make.app.app_context():
+            polls.change_poll(self.id, poll_id, step, by=self.staff, at=clock.now())
+
+    def answer(self, person: Person, poll_id: int, *options: int) -> None:
+        with self.make.app.app_context():
+            by = self.make.actor(person)
+            polls.answer_poll(self.id, poll_id, options, person_id=person.id, by=by, at=clock.now())
+
+    def shared(self) -> list[Any]:
+        return list(self.snapshot()["polls"])
+
+
+@pytest.fixture
+def hall(client: FlaskClient, make: Make, monkeypatch: pytest.MonkeyPatch) -> Polling:
+    monkeypatch.setattr("lms.discussion.queries.STANDS_MS", 0)
+    return Polling(client, make)
+
+
+def test_a_poll_is_opened_answered_once_and_closed(hall: Polling) -> None:
+    poll = hall.make_poll()
+    assert hall.shared() == []
+    with pytest.raises(NotFound):
+        hall.answer(hall.ada, poll, 0)
+    hall.step(poll, "open")
+    hall.answer(hall.ada, poll, 1)
+    hall.answer(hall.ada, poll, 1)
+    with pytest.raises(Refused, match="already answered"):
+        hall.answer(hall.ada, poll, 0)
+    assert [(one["answers"], one["options"][1]["votes"]) for one in hall.shared()] == [(1, None)]
+    hall.step(poll, "show")
+    hall.answer(hall.grace, poll, 0)
+    assert [option["votes"] for option in hall.shared()[0]["options"]] == [1, 1, 0]
+    hall.step(poll, "close")
+    with pytest.raises(Refused, match="closed"):
+        hall.answer(hall.person("Linus"), poll, 0)
+    assert (hall.shared()[0]["state"], hall.shared()[0]["answers"]) == ("closed", 2)
+    with hall.make.app.app_context():
+        assert polls.count_polls(hall.id) == (1, 2)
+
+
+def test_limits_of_polls_and_answers(hall: Polling) -> None:
+    for options in (("One",), ("Same", "same"), tuple(map(str, range(9))), ("x" * 201, "y")):
+        with pytest.raises(Invalid):
+            hall.make_poll(options=options)
+    poll = hall.make_poll()
+    hall.step(poll, "open")
+    for chosen in ((), (3,), (-1,), (0, 1)):
+        with pytest.raises(Invalid):
+            hall.answer(hall.ada, poll, *chosen)
+    with pytest.raises(Forbidden):
+        hall.answer(hall.make.person("Stranger"), poll, 0)
+    several = hall.make_poll(is_several=True)
+    hall.step(several, "open")
+    hall.answer(hall.ada, several, 0, 2)
+    with hall.make.app.app_context():
+        view = polls.get_poll(hall.id, several, by=hall.make.actor(hall.ada), at=clock.now())
+        assert (view.answers, view.votes, view.chosen) == (1, None, [0, 2])
+
+
+def test_merged_people_answer_once_and_few_of_a_country_are_not_listed(hall: Polling) -> None:
+    poll = hall.make_poll()
+    hall.step(poll, "open")
+    people = [hall.person(f"K{number}", country="KE") for number in range(6)]
+    for person in [*people, *(hall.person(f"P{number}", country="PE") for number in range(5))]:
+        hall.answer(person, poll, 0)
+    with hall.make.app.app_context():
+        by = hall.make.administrator()
+        merge_people(people[0].public_id, people[1].public_id, reason="twice", is_confirmed=True, by=by, at=clock.now())
+    hall.step(poll, "close")
+    assert hall.shared()[0]["answers"] == 10
+    with hall.make.app.app_context():
+        assert polls.countries_of(db.session.get_one(Poll, poll)) == [("KE", 5), ("PE", 5)]
+    hall.step(poll, "open")
+    hall.answer(hall.person("U", country="UG"), poll, 0)
+    hall.step(poll, "close")
+    with hall.make.app.app_context():  # one of Uganda could be told from the sum
+        assert polls.countries_of(db.session.get_one(Poll, poll)) == [("KE", 5)]
+
+
+@pytest.mark.databases(differs=True)
+def test_ballots_of_a_group_keep_the_first_answer(hall: Polling) -> None:
+    poll = hall.make_poll()
+    hall.step(poll, "open")
+
+    @action
+    def write() -> list[int | None]:
+        sent = [(hall.ada.id, 1), (hall.grace.id, 2), (hall.ada.id, 4)]
+        ballots = [polls.Ballot(poll, person, choices, 1) for person, choices in sent]
+        return polls.write_ballots(db.session.connection(), [*ballots, polls.Ballot(999, hall.ada.id, 1, 1)])
+
+    with hall.make.app.app_context():
+        assert write() == [1, 2, 1, None]
+        assert write() == [1, 2, 1, None]
+
+
+def test_pages_and_api_of_polls(hall: Polling) -> None:
+    path = f"/api/v1/lectures/{hall.id}/polls"
+    teacher, ada = hall.make.headers(hall.teacher), hall.make.headers(hall.ada)
+    made = hall.client.post(path, json={"text": "Why?", "options": ["<b>A</b>", "B"]}, headers=teacher)
+    assert (made.status_code, made.json["state"]) == (201, "draft")
+    assert hall.client.get(path, headers=ada).json["items"] == []
+    one = f"{path}/{made.json['id']}"
+    assert hall.client.post(f"{one}/open", json={}, headers=teacher).json["state"] == "open"
+    voted = hall.client.post(f"{one}/vote", json={"options": [1]}, headers=ada)
+    assert (voted.status_code, voted.json["chosen"], voted.json["options"][1]["votes"]) == (200, [1], None)
+    assert hall.client.post(f"{one}/vote", json={"options": [0]}, headers=ada).status_code == 409
+    assert hall.client.post(f"{one}/close", json={}, headers=teacher).json["options"][1]["votes"] == 1
+    hall.make.sign_in(hall.client, hall.ada)
+    for page in ("room", "questions", "polls/part"):
+        text = hall.client.get(f"/lectures/{hall.id}/{page}").text
+        assert "&lt;b&gt;A&lt;/b&gt;" in text
+    hall.make.sign_in(hall.client, hall.teacher)
+    assert 'data-testid="poll-open"' in hall.client.get(f"/lectures/{hall.id}/questions/queue").text
