@@ -183,7 +183,7 @@ class BundleSchema(Schema):
 
 @contextmanager
 def drawable_language() -> Iterator[None]:
-    """What is rendered within is in English where no installed font has the letters of the reader's language."""
+    """Renders what is within in English where no installed font has the letters of the reader's language."""
     language = reader_locale()
     with speaking(language if can_draw(language) else "en", None):
         yield

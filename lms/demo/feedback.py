@@ -14,7 +14,7 @@ from lms.feedback.queries import attended_ids
 from lms.mail import outbox
 
 LECTURES: Final = 40
-"""Feedback is given about so many lectures."""
+"""The number of lectures about which feedback is given."""
 SHARE: Final = (0.3, 0.5)
 """Between these parts of the people who attended answer."""
 RATINGS: Final = (1, 2, 3, 4, 5)

@@ -317,7 +317,7 @@ def close_polls(lecture_id: int, *, at: datetime) -> None:
 
 
 def polls_of_person(person_id: int) -> list[dict[str, Any]]:
-    """What a person answered, for their export."""
+    """The answers of a person to polls, for their export."""
     query = select(Poll, PollAnswer.choices).join(PollAnswer, PollAnswer.poll_id == Poll.id)
     query = query.join(_Member, _Member.id == PollAnswer.person_id).where(_Member.canonical_id == person_id)
     return [

@@ -47,16 +47,16 @@ class QuestionSchema(Schema):
     translations = Dict(keys=String(validate=Length(max=35)), values=Nested(WordsSchema), load_default=dict)
 
 
-class WordsOut(WordsSchema, AnswerSchema):
+class EnrolmentWordsOut(WordsSchema, AnswerSchema):
     """The texts of a question in another language."""
 
 
-class QuestionOut(QuestionSchema, AnswerSchema):
+class EnrolmentQuestionOut(QuestionSchema, AnswerSchema):
     """A question. `countries` and `sectors` limit who is asked; it is asked of those who answered `depends_on` by
     `depends_value` or, where that is empty, at all.
     """
 
-    translations = Dict(keys=String(), values=Nested(WordsOut))
+    translations = Dict(keys=String(), values=Nested(EnrolmentWordsOut))
 
 
 class QuestionsIn(Schema):
@@ -66,14 +66,14 @@ class QuestionsIn(Schema):
     version = Integer(load_default=None, allow_none=True)
 
 
-class QuestionsOut(AnswerSchema):
+class EnrolmentQuestionsOut(AnswerSchema):
     """The questions that are asked now. Version 0 has none."""
 
     version = Integer()
-    questions = List(Nested(QuestionOut))
+    questions = List(Nested(EnrolmentQuestionOut))
 
 
-class AnswersIn(Schema):
+class EnrolmentAnswersIn(Schema):
     """Answers by the key of their question. Files are sent on the page of the questions."""
 
     answers = Dict(keys=String(validate=Length(max=32)), values=Raw(allow_none=True), required=True)
@@ -83,7 +83,7 @@ class OwnAnswersOut(AnswerSchema):
     """The questions that the caller is asked, and what was answered. `missing`: required ones without an answer."""
 
     version = Integer(metadata={"description": "The version of the questions that are asked now."})
-    questions = List(Nested(QuestionOut))
+    questions = List(Nested(EnrolmentQuestionOut))
     answers = Dict(keys=String(), values=Raw(), allow_none=True)
     missing = List(String())
 
@@ -109,7 +109,7 @@ class AnsweredPage(AnswerSchema):
 @bp.get("/series/<slug>/enrolment-questions")
 @allow(SIGNED_IN)
 @scope("enrolments:read")
-@bp.output(QuestionsOut)
+@bp.output(EnrolmentQuestionsOut)
 def get_questions(slug: str) -> dict[str, Any]:
     """Returns the questions that are asked at enrolment in a series."""
     form = queries.current_form(get_series(slug, by=current_actor()).id)
@@ -120,7 +120,7 @@ def get_questions(slug: str) -> dict[str, Any]:
 @allow(Role.ADMINISTRATOR, Role.INSTRUCTOR)
 @scope("enrolments:write")
 @bp.input(QuestionsIn, arg_name="sent")
-@bp.output(QuestionsOut)
+@bp.output(EnrolmentQuestionsOut)
 @bp.doc(responses={409: "Someone else has changed the questions"})
 def put_questions(slug: str, sent: dict[str, Any]) -> dict[str, Any]:
     """Asks these questions from now on, for staff of the series. Earlier answers keep the version they were given to.
@@ -144,7 +144,7 @@ def get_own_answers(slug: str) -> dict[str, Any]:
 @bp.put("/series/<slug>/enrolment-answers")
 @allow(SIGNED_IN)
 @scope("enrolments:write")
-@bp.input(AnswersIn, arg_name="sent")
+@bp.input(EnrolmentAnswersIn, arg_name="sent")
 @bp.output(OwnAnswersOut)
 def put_own_answers(slug: str, sent: dict[str, Any]) -> dict[str, Any]:
     """Answers the questions of a series for the caller, in place of earlier answers. Enrol afterwards, with

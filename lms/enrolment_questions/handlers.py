@@ -1,4 +1,4 @@
-"""What the questions at enrolment answer to what happens below."""
+"""Event handlers of the questions at enrolment."""
 
 from lms.catalogue.queries.series import get_series_by_id
 from lms.core.base.events import (
@@ -15,7 +15,8 @@ from lms.enrolment_questions.queries import file_keys, list_open, rows_of
 
 @handles(EnrolmentAnswersAsked)
 def add_open_questions(event: EnrolmentAnswersAsked) -> None:
-    """What the organiser asks of somebody who enrols in a series: whether it was asked, and what must be answered."""
+    """The organiser's questions to somebody who enrols in a series: whether they were asked, and which must be
+    answered."""
     series = get_series_by_id(event.series_id, by=SYSTEM)
     for inquiry in list_open(event.person_id, [series], at=event.at):
         event.is_open.append(inquiry.is_open)

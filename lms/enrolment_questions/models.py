@@ -37,8 +37,8 @@ class EnrolmentForm(Base):
 
 
 class EnrolmentAnswers(Base):
-    """What a person answered last, to which version (`form`). One row for each series and person, and one at most for
-    the questions at registration.
+    """The last answers of a person, and to which version (`form`). One row for each series and person, and one at most
+    for the questions at registration.
 
     A row is never re-pointed when people are merged: of two, the one that was answered last speaks.
     """

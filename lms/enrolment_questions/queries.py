@@ -96,8 +96,8 @@ def own_questions(series: Series | None, person_id: int, *, at: datetime | None 
 
 
 def list_open(person_id: int, series: Iterable[Series], *, at: datetime | None = None) -> list[OwnQuestions]:
-    """What a person has not answered yet: at registration, and in these series, in which the person has a place, waits
-    for one or has applied. `person_id` is canonical."""
+    """The questions that a person has not answered yet: at registration, and in these series, in which the person has a
+    place, waits for one or has applied. `person_id` is canonical."""
     by_id: dict[int | None, Series | None] = {None: None, **{row.id: row for row in series}}
     forms = [(by_id[series_id], form) for series_id, form in _forms(list(by_id)).items() if form.questions]
     return [each for each in _own(forms, person_id, at) if each.is_open] if forms else []
@@ -162,15 +162,15 @@ def list_answers(series: Series, *, by: Actor, where: Mapping[str, str] | None =
     answers: dict[int, EnrolmentAnswers] = {}
     given = _rows(_of(EnrolmentAnswers.series_id, series.id)).add_columns(Person.canonical_id)
     answers.update((person_id, row) for row, person_id in db.session.execute(given))
-    found = []
+    answered = []
     for person_id, (person, country) in people.items():
         row = answers.get(person_id)
         if row is None or q.casefold() not in person.full_name.casefold():
             continue
         if all(_has(row.answers.get(key), value) for key, value in (where or {}).items()):
             questions = {question.key: question for question in load(row.form.questions)}
-            found.append(AnsweredBy(person, country, row.form.version, row.answered_at, questions, row.answers))
-    return found
+            answered.append(AnsweredBy(person, country, row.form.version, row.answered_at, questions, row.answers))
+    return answered
 
 
 def _has(answer: Any, value: str) -> bool:

@@ -14,7 +14,7 @@ from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.feedback import actions
 from lms.feedback.queries import form_of, results_of
-from lms.feedback.schemas import AnswersIn, AnswersOut, FormIn, FormOut, ResultsOut
+from lms.feedback.schemas import AnswersOut, FeedbackAnswersIn, FormIn, FormOut, ResultsOut
 from lms.people.queries.persons import find_person_id
 from lms.questions.rules import dump
 from lms.web.request.guards import SIGNED_IN, allow, scope
@@ -26,9 +26,9 @@ bp = APIBlueprint("feedback_api", __name__, url_prefix="/api/v1")
 
 
 def _form(lecture: Lecture) -> dict[str, Any]:
-    asked = form_of(lecture)
-    origin = "lecture" if asked.is_of_lecture else "series" if asked.is_of_series else "default"
-    return {"questions": dump(asked.questions), "origin": origin}
+    form = form_of(lecture)
+    origin = "lecture" if form.is_of_lecture else "series" if form.is_of_series else "default"
+    return {"questions": dump(form.questions), "origin": origin}
 
 
 @bp.get("/lectures/<int:lecture_id>/feedback-form")
@@ -56,7 +56,7 @@ def put_form(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
 @bp.post("/lectures/<int:lecture_id>/feedback")
 @allow(SIGNED_IN)
 @scope("feedback:write")
-@bp.input(AnswersIn, arg_name="sent")
+@bp.input(FeedbackAnswersIn, arg_name="sent")
 @bp.output(AnswersOut)
 def give_feedback(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
     """Answers the questions about a lecture for oneself, or changes one's answers, within 14 days of its end."""

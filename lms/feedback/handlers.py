@@ -1,4 +1,4 @@
-"""What feedback does when something happened below."""
+"""Event handlers of feedback."""
 
 from lms.core.base.events import PersonErased, PersonExportAsked, handles
 from lms.feedback.actions import erase_answers

@@ -1,4 +1,4 @@
-"""What recurs: asking for feedback after a lecture."""
+"""Recurring work: asking for feedback after a lecture."""
 
 from lms.core.background.recurring import recurring
 from lms.feedback.actions import ask_for_feedback

@@ -34,7 +34,7 @@ class FeedbackForm(Base):
 
 
 class FeedbackAnswer(Base):
-    """What a person answered after a lecture, to the version `form_id` of its questions; null: to the default ones.
+    """The answers of a person after a lecture, to the version `form_id` of its questions; null: to the default ones.
 
     `rating` is the answer to the first rating among them, from which *satisfaction* is counted. Staff never see whose
     answer it is. Texts are deleted with the person; what was chosen stays.

@@ -30,7 +30,7 @@ from lms.questions.rules import Question, load
 
 @dataclass(frozen=True)
 class AskedForm:
-    """What is asked about a lecture: the version, null for the default questions, and whose questions they are."""
+    """The questions about a lecture: the version, null for the default questions, and whose questions they are."""
 
     id: int | None
     questions: tuple[Question, ...]
@@ -90,7 +90,7 @@ def is_expected(lecture_id: int, person_id: int) -> bool:
 
 
 def own_feedback(lecture_id: int, person_id: int, *, by: Actor, at: datetime) -> OwnFeedback:
-    """What a person is asked about a lecture. Raises NotFound unless they were expected at it."""
+    """A person's questions about a lecture and their answers. Raises NotFound unless they were expected at it."""
     lecture = get_lecture(lecture_id, by=by)
     if not is_expected(lecture_id, person_id):
         raise NotFound
@@ -102,7 +102,7 @@ def own_feedback(lecture_id: int, person_id: int, *, by: Actor, at: datetime) ->
 
 
 def latest_answer(lecture_id: int, person_id: int) -> FeedbackAnswer | None:
-    """What a person answered last about a lecture, under any of their records."""
+    """The last answers of a person about a lecture, under any of their records."""
     query = (
         select(FeedbackAnswer)
         .join(Person, Person.id == FeedbackAnswer.person_id)
@@ -145,7 +145,7 @@ def outdated_mails(mails: Sequence[OutboxMail]) -> set[int]:
 
 
 def attended_ids(lecture: Lecture, only: Collection[int] | None = None) -> dict[int, tuple[int | None, str]]:
-    """Who attended a lecture (canonical ids), with country and way; of some people, where given."""
+    """The people who attended a lecture (canonical ids), with country and way; of some people, where given."""
     if lecture.actual_start is None:
         return {}
     day = clock.day_of(lecture.actual_start, clock.reporting_zone())
@@ -212,7 +212,7 @@ class Comment:
 
 @dataclass(frozen=True)
 class QuestionResult:
-    """What was answered to a question. `answers` is null where they are too few; then there is no more of it."""
+    """The answers to a question. `answers` is null where they are too few; then there is no more of it."""
 
     question: Question
     answers: int | None
@@ -230,7 +230,7 @@ class GroupResult:
 
 
 @dataclass(frozen=True)
-class Results:
+class FeedbackResults:
     """The results of a lecture. `answers` is null below five. Groups by country code, or null, and by way."""
 
     lecture: Lecture
@@ -248,7 +248,7 @@ def may_read(lecture: Lecture, by: Actor) -> bool:
     return by.is_reporter or may_edit_lecture(lecture, by)
 
 
-def results_of(lecture_id: int, *, by: Actor, at: datetime) -> Results:
+def results_of(lecture_id: int, *, by: Actor, at: datetime) -> FeedbackResults:
     """The results of a lecture. Raises NotFound or Forbidden for who may not read them."""
     lecture = get_lecture(lecture_id, by=by)
     if not may_read(lecture, by):
@@ -256,7 +256,7 @@ def results_of(lecture_id: int, *, by: Actor, at: datetime) -> Results:
     rows = counted_answers([lecture.id])
     attended = attended_ids(lecture)
     if len(rows) < FEWEST:
-        return Results(lecture, None, len(attended), [], {}, {}, closes_at(lecture), is_open(lecture, at))
+        return FeedbackResults(lecture, None, len(attended), [], {}, {}, closes_at(lecture), is_open(lecture, at))
     questions = _questions_of(lecture, rows)
     hidden = _hidden([row.id for row in rows])
     results = [_result(question, rows, hidden, by) for question in questions]
@@ -265,7 +265,7 @@ def results_of(lecture_id: int, *, by: Actor, at: datetime) -> Results:
     by_country = _groups(questions, rows, {row.person_id: codes.get(row.person_id) for row in rows})
     ways = {person: _WAYS.get(source, source) for person, (_country, source) in attended.items()}
     by_source = _groups(questions, rows, {row.person_id: ways.get(row.person_id) for row in rows})
-    return Results(
+    return FeedbackResults(
         lecture, len(rows), len(attended), results, by_country, by_source, closes_at(lecture), is_open(lecture, at)
     )
 
@@ -279,11 +279,11 @@ def _questions_of(lecture: Lecture, rows: Iterable[CountedAnswer]) -> list[Quest
     forms = db.session.execute(
         select(FeedbackForm.questions).where(FeedbackForm.id.in_(ids)).order_by(FeedbackForm.id.desc())
     )
-    asked = [form_of(lecture).questions, *(load(questions) for (questions,) in forms)]
+    versions = [form_of(lecture).questions, *(load(questions) for (questions,) in forms)]
     if any(row.form_id is None for row in rows):
-        asked.append(DEFAULT)
+        versions.append(DEFAULT)
     return list(
-        {(each.key, each.kind): each for questions in reversed(asked) for each in reversed(questions)}.values()
+        {(each.key, each.kind): each for questions in reversed(versions) for each in reversed(questions)}.values()
     )[::-1]
 
 
@@ -363,7 +363,7 @@ def count_answers(lecture_id: int) -> int:
 
 
 def export_of_person(person_id: int) -> list[dict[str, Any]]:
-    """What a person answered, for the export of their data."""
+    """The answers of a person, for the export of their data."""
     query = (
         select(FeedbackAnswer)
         .join(Person, Person.id == FeedbackAnswer.person_id)

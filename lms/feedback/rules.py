@@ -115,9 +115,9 @@ DEFAULT: Final = (
 
 
 def without_texts(answers: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Any]:
-    """What stays of answers when their person is erased: what was chosen, not what was written."""
-    kept = {question.key for question in questions if question.kind not in ("text", "number")}
-    return {key: value for key, value in answers.items() if key in kept}
+    """The part of answers that stays when their person is erased: what was chosen, not what was written."""
+    chosen_keys = {question.key for question in questions if question.kind not in ("text", "number")}
+    return {key: value for key, value in answers.items() if key in chosen_keys}
 
 
 _SALT: Final = b"serai feedback"

@@ -18,7 +18,7 @@ class WordsIn(Schema):
     options = List(String(), load_default=list)
 
 
-class QuestionIn(Schema):
+class FeedbackQuestionIn(Schema):
     """A question. Without a `key` it gets one. `options`: of a choice, or the words for the ratings 1 and 5."""
 
     key = String(load_default=None, allow_none=True)
@@ -35,17 +35,17 @@ class QuestionIn(Schema):
 class FormIn(Schema):
     """The questions of a lecture, in their order; at most 12."""
 
-    questions = List(Nested(QuestionIn), required=True)
+    questions = List(Nested(FeedbackQuestionIn), required=True)
 
 
-class WordsOut(AnswerSchema):
+class FeedbackWordsOut(AnswerSchema):
     """The texts of a question in another language."""
 
     text = String()
     options = List(String())
 
 
-class QuestionOut(AnswerSchema):
+class FeedbackQuestionOut(AnswerSchema):
     """A question."""
 
     key = String()
@@ -56,34 +56,34 @@ class QuestionOut(AnswerSchema):
     min = Float(allow_none=True)
     max = Float(allow_none=True)
     max_length = Integer(allow_none=True)
-    translations = Dict(keys=String(), values=Nested(WordsOut))
+    translations = Dict(keys=String(), values=Nested(FeedbackWordsOut))
 
 
 class FormOut(AnswerSchema):
     """The questions that are asked about a lecture. `origin`: whose they are."""
 
-    questions = List(Nested(QuestionOut))
+    questions = List(Nested(FeedbackQuestionOut))
     origin = String(metadata={"enum": ["lecture", "series", "default"]})
 
 
 _ANSWERS: dict[str, Any] = {"description": "By key of the question: a number, a text, an option, or a list of options."}
 
 
-class AnswersIn(Schema):
-    """What somebody answers. `email`: another person, by an administrator in a demonstration."""
+class FeedbackAnswersIn(Schema):
+    """Answers of somebody. `email`: another person, by an administrator in a demonstration."""
 
     email = String(load_default=None, allow_none=True)
     answers = Dict(keys=String(), values=Raw(allow_none=True), required=True, metadata=_ANSWERS)
 
 
 class AnswersOut(AnswerSchema):
-    """What was answered."""
+    """The answers as they were saved."""
 
     answers = Dict(keys=String(), values=Raw(allow_none=True), metadata=_ANSWERS)
 
 
 class QuestionResultOut(AnswerSchema):
-    """What was answered to a question. `answers` is null, and nothing else is stated, below five answers."""
+    """The answers to a question. `answers` is null, and nothing else is stated, below five answers."""
 
     key = String()
     kind = String(metadata=_KIND)

@@ -17,8 +17,8 @@ from lms.core.time import clock
 from lms.feedback import actions
 from lms.feedback.queries import (
     AskedForm,
+    FeedbackResults,
     OwnFeedback,
-    Results,
     form_of,
     form_of_series,
     outdated_mails,
@@ -68,13 +68,13 @@ def _secrets() -> list[str]:
 def feedback(lecture_id: int) -> ResponseReturnValue:
     """Asks the reader about a lecture that they were expected at."""
     by, at = current_actor(), clock.now()
-    own = own_feedback(lecture_id, by.person_id or 0, by=by, at=at)
+    person_feedback = own_feedback(lecture_id, by.person_id or 0, by=by, at=at)
     after = url_for("dashboards.lecture", lecture_id=lecture_id)
 
     def save(sent: Mapping[str, Any]) -> None:
         actions.answer(lecture_id, by.person_id or 0, sent, by=by, at=at)
 
-    return _answer(own, save, after, stored=own.answers)
+    return _answer(person_feedback, save, after, stored=person_feedback.answers)
 
 
 @bp.route("/feedback/<secret>", methods=["GET", "POST"])
@@ -86,14 +86,14 @@ def feedback_by_link(secret: str) -> ResponseReturnValue:
     if link is None:
         raise NotFound
     lecture_id, person_id = link[0], canonical(link[1])
-    own = own_feedback(lecture_id, person_id, by=SYSTEM, at=at)
+    person_feedback = own_feedback(lecture_id, person_id, by=SYSTEM, at=at)
     contact = contact_of([person_id]).get(person_id)
 
     def save(sent: Mapping[str, Any]) -> None:
         actions.answer(lecture_id, person_id, sent, by=SYSTEM, at=at)
 
     after = url_for("dashboards.lecture", lecture_id=lecture_id)
-    return _answer(own, save, after, stored={}, for_address=_masked(contact.address) if contact else "")
+    return _answer(person_feedback, save, after, stored={}, for_address=_masked(contact.address) if contact else "")
 
 
 def _masked(address: str | None) -> str:
@@ -103,15 +103,15 @@ def _masked(address: str | None) -> str:
 
 
 def _answer(
-    own: OwnFeedback,
+    person_feedback: OwnFeedback,
     save: Callable[[Mapping[str, Any]], object],
     after: str,
     *,
     stored: Mapping[str, Any],
     for_address: str = "",
 ) -> ResponseReturnValue:
-    form, status = answers_form(own.form.questions, stored), 200
-    if request.method == "POST" and own.is_open:
+    form, status = answers_form(person_feedback.form.questions, stored), 200
+    if request.method == "POST" and person_feedback.is_open:
         failed = form.attempt(lambda: save(form.answers()))
         if failed is None:
             flash(_("Thank you. Your feedback was saved."), "done")
@@ -119,7 +119,9 @@ def _answer(
         status = failed
     elif request.method == "POST":
         raise Refused(_("Feedback on this lecture has ended. It was open for 14 days after the lecture."))
-    page = render_template("feedback/answer.html", own=own, form=form, for_address=for_address, after=after, few=FEWEST)
+    page = render_template(
+        "feedback/answer.html", own=person_feedback, form=form, for_address=for_address, after=after, few=FEWEST
+    )
     return page, status
 
 
@@ -130,12 +132,12 @@ def lecture_form(lecture_id: int) -> ResponseReturnValue:
     by = current_actor()
     lecture = get_lecture(lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
-    here, after = request.path, url_for("dashboards.lecture", lecture_id=lecture_id)
+    address, after = request.path, url_for("dashboards.lecture", lecture_id=lecture_id)
 
     def save(sent: list[dict[str, Any]]) -> None:
         actions.save_form(lecture_id, sent, by=by, at=clock.now())
 
-    return _edit(form_of(lecture), main_language(lecture), save, here, after, lecture=lecture, series=lecture.series)
+    return _edit(form_of(lecture), main_language(lecture), save, address, after, lecture=lecture, series=lecture.series)
 
 
 @bp.route("/series/<slug>/feedback-form", methods=["GET", "POST"])
@@ -145,36 +147,36 @@ def series_form(slug: str) -> ResponseReturnValue:
     by = current_actor()
     series = get_series(slug, by=by)
     check_can_edit_series(series, by)
-    here, after = request.path, url_for("dashboards.series", slug=slug)
+    address, after = request.path, url_for("dashboards.series", slug=slug)
 
     def save(sent: list[dict[str, Any]]) -> None:
         actions.save_form_of_series(slug, sent, by=by, at=clock.now())
 
-    return _edit(form_of_series(series), main_language(series), save, here, after, lecture=None, series=series)
+    return _edit(form_of_series(series), main_language(series), save, address, after, lecture=None, series=series)
 
 
 def _edit(
-    asked: AskedForm,
+    form_now: AskedForm,
     main: str,
     save: Callable[[list[dict[str, Any]]], object],
-    here: str,
+    address: str,
     after: str,
     **shown: Any,
 ) -> ResponseReturnValue:
-    stored = {"questions": questions_data(asked.questions)}
+    stored = {"questions": questions_data(form_now.questions)}
     more = {} if request.method == "POST" else {"data": stored}
     form, status = QuestionsForm(most=MOST_QUESTIONS, main=main, kinds=KINDS, **more), 200
     if "reset" in request.form:
         save([])
         flash(_("Saved."), "done")
-        return redirect(here, 303)
+        return redirect(address, 303)
     if request.method == "POST" and not form.use_step():
         failed = form.attempt(lambda: save(form.sent()))
         if failed is None:
             flash(_("Saved."), "done")
             return redirect(after, 303)
         status = failed
-    page = render_template("feedback/form.html", form=form, asked=asked, here=here, after=after, **shown)
+    page = render_template("feedback/form.html", form=form, asked=form_now, here=address, after=after, **shown)
     return page, status
 
 
@@ -219,7 +221,7 @@ def results_file(lecture_id: int, kind: str) -> ResponseReturnValue:
     )
 
 
-def _lines(shown: Results) -> list[tuple[object, ...]]:
+def _lines(shown: FeedbackResults) -> list[tuple[object, ...]]:
     """Every number and comment of the results. Main texts, so that programs read the same in every language."""
     lines: list[tuple[object, ...]] = [("all", "", "", shown.answers, None)]
     for result in shown.questions:

@@ -274,7 +274,7 @@ class RecountRows:
 
     @staticmethod
     def _ratings(lecture_id: int) -> dict[int, int | None]:
-        """Who gave which rating about a lecture: of a person's records, the answer that was changed last counts."""
+        """The people and their ratings of a lecture: of a person's records, the answer that was changed last counts."""
         rows = _read(FeedbackAnswer, AnswerRow, FeedbackAnswer.lecture_id == lecture_id)
         query = select(Person.id, Person.canonical_id).where(Person.id.in_([row.person_id for row in rows]))
         roots = {person: canonical_id or person for person, canonical_id in db.session.execute(query)}

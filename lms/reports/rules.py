@@ -153,7 +153,7 @@ class Figures:
 
 
 FIGURES: Final = tuple(item.name for item in fields(Figures) if item.name != "ratings")
-"""The figures that are numbers of something. *Satisfaction* stands beside them: it is null where answers are few."""
+"""The figures that are numbers of something. *Satisfaction* is not among them: it is null where answers are few."""
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def _check_may_enter(
 
 
 def find_open_questions(series_id: int, person_id: int, *, by: Actor, at: datetime) -> EnrolmentAnswersAsked:
-    """What the organiser asks of somebody who enrols by themselves, and is not answered."""
+    """The organiser's questions to somebody who enrols by themselves that are not answered."""
     question = EnrolmentAnswersAsked(series_id=series_id, person_id=person_id, by=by, at=at)
     publish(question)
     return question
