@@ -14,8 +14,8 @@ from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.discussion import actions, polls
 from lms.discussion.models import PollState, QuestionState
+from lms.discussion.panel import throttle_questions, throttle_votes
 from lms.discussion.queries import QuestionView, get_access, get_question, list_questions
-from lms.discussion.views import throttle_questions, throttle_votes
 from lms.web.api.api import AnswerSchema, Instant, Nothing, PageQuery, integer_cursor
 from lms.web.api.idempotency import idempotent
 from lms.web.request.guards import SIGNED_IN, allow, scope

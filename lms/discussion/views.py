@@ -1,7 +1,6 @@
 """Questions of a lecture: the page with all of them, what people ask and vote, and the queue of the staff."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
@@ -14,105 +13,17 @@ from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.discussion import actions, polls
 from lms.discussion.models import QuestionState
-from lms.discussion.polls import PollView, countries_of, list_polls
-from lms.discussion.queries import (
-    PAGE,
-    QuestionView,
-    SharedDiscussion,
-    get_access,
-    get_own,
-    get_question,
-    get_queue,
-    get_shared,
-    list_questions,
-)
-from lms.discussion.rules import MOST_OPTIONS, QUESTION_LENGTH
-from lms.streaming.addresses import media_address
+from lms.discussion.panel import panel_values, question_json, queue_values, throttle_questions, throttle_votes
+from lms.discussion.polls import list_polls
+from lms.discussion.queries import PAGE, QuestionView, get_access, get_question, list_questions
 from lms.web.api.api import rfc3339
 from lms.web.lists.parts import table_file
 from lms.web.request.guards import SIGNED_IN, allow
 from lms.web.request.identity import current_actor
-from lms.web.request.limits import limiter
 from lms.web.views import is_local
 
 STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
 bp = Blueprint("discussion", __name__, template_folder="templates")
-
-
-def who_asks() -> str:
-    """Returns whose questions and votes are counted together."""
-    return f"person {current_actor().person_id}"
-
-
-throttle_questions = limiter.shared_limit("6/minute", scope="questions", key_func=who_asks, methods=["POST"])
-throttle_votes = limiter.shared_limit("120/minute", scope="votes", key_func=who_asks, methods=["POST"])
-
-
-def question_json(view: QuestionView) -> dict[str, Any]:
-    """A question as everyone in the room gets it."""
-    question = view.question
-    return {
-        "id": question.id,
-        "text": question.text,
-        "by": view.name,
-        "votes": view.votes,
-        "state": question.state.value,
-        "answering": view.is_being_answered,
-        "answer": question.answer,
-        "asked_at": rfc3339(question.asked_at),
-        "at_seconds": view.at_seconds,
-    }
-
-
-def poll_json(view: PollView) -> dict[str, Any]:
-    """A poll as everyone in the room gets it."""
-    return {
-        "id": view.poll.id,
-        "text": view.poll.text,
-        "several": view.poll.is_several,
-        "state": view.poll.state.value,
-        "answers": view.answers,
-        "options": view.options,
-    }
-
-
-def shared_json(shared: SharedDiscussion, shared_polls: Sequence[PollView]) -> dict[str, Any]:
-    """The part of a room's snapshot."""
-    return {
-        "polls": [poll_json(view) for view in shared_polls],
-        "asking": shared.takes_questions,
-        "anonymous": shared.allows_anonymous,
-        "open": shared.open_count,
-        "answered": shared.answered_count,
-        "questions": [question_json(view) for view in shared.shown],
-        "hands": shared.hands,
-    }
-
-
-def panel_values(lecture_id: int, *, at: datetime) -> dict[str, Any]:
-    """The values of a room's templates for questions: the queue for staff, all others their own part."""
-    by = current_actor()
-    access = get_access(lecture_id, by=by, at=at)
-    values: dict[str, Any] = {
-        "access": access,
-        "shared": get_shared(lecture_id, at=at),
-        "question_length": QUESTION_LENGTH,
-        "discussion_media": media_address(lecture_id, at=at),
-    }
-    if access.is_staff:
-        return values | _queue_values(lecture_id, at=at)
-    return values | {"own": get_own(access), "polls": list_polls(access)}
-
-
-def _queue_values(lecture_id: int, *, at: datetime) -> dict[str, Any]:
-    by = current_actor()
-    views = list_polls(get_access(lecture_id, by=by, at=at))
-    return {
-        "queue": get_queue(lecture_id, by=by, at=at),
-        "polls": views,
-        "poll_countries": {view.poll.id: countries_of(view.poll) for view in views},
-        "most_options": MOST_OPTIONS,
-    }
 
 
 def _wants_json() -> bool:
@@ -243,7 +154,7 @@ def hand(lecture_id: int) -> ResponseReturnValue:
 @allow(*STAFF)
 def queue(lecture_id: int) -> ResponseReturnValue:
     """The queue of the staff, which their page asks for every few seconds."""
-    values = _queue_values(lecture_id, at=clock.now())
+    values = queue_values(lecture_id, at=clock.now())
     following = request.args.get("next", "")
     page = render_template(
         "discussion/_queue.html",

@@ -18,9 +18,9 @@ from lms.core.text.i18n import _, _n
 from lms.core.text.punctuation import comma
 from lms.core.time import clock
 from lms.core.time.durations import MINUTE_MS, needed_minutes, tenth_minutes, whole_minutes, with_seconds
+from lms.discussion.panel import panel_values, shared_json
 from lms.discussion.polls import get_shared_polls
 from lms.discussion.queries import get_shared
-from lms.discussion.views import panel_values, shared_json
 from lms.live.actions import begin_replay, join_lecture, report_played
 from lms.live.queries import Audience, Room, RoomSnapshot, can_go_live, get_audience, get_room, get_snapshot
 from lms.live.rules import MAX_PLAYED, RoomState, read_played
