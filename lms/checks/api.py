@@ -13,19 +13,18 @@ from lms.checks.actions import bank as bank_actions
 from lms.checks.actions import checks as actions
 from lms.checks.lists import CheckResults
 from lms.checks.models import AttemptState
-from lms.checks.queries import attempts as queries
-from lms.checks.queries import bank
-from lms.checks.queries.attempts import OwnCheck, Sitting
-from lms.checks.queries.results import Results, analyse_items, count_results, learning_gains
+from lms.checks.queries import checks as queries
+from lms.checks.queries.checks import OwnCheck, Sitting
+from lms.checks.queries.results import ResultCounts, analyse_items, count_results, learning_gains
 from lms.checks.rules import CheckInput
 from lms.checks.schemas import (
     AnalysisOut,
-    AnswersIn,
     AttemptIn,
     AttemptOut,
     BankQuestionIn,
     BankQuestionOut,
     BankQuestionsOut,
+    CheckAnswersIn,
     CheckIn,
     CheckOut,
     ChecksOut,
@@ -82,7 +81,7 @@ list_api(bp, RESULTS, "checks:read", *READERS, summary="Lists the people who han
 def list_questions(slug: str) -> dict[str, Any]:
     """Lists the questions of a series' bank with their right answers."""
     by = current_actor()
-    rows = bank.list_questions(bank.get_series_to_edit(slug, by=by), by=by)
+    rows = queries.list_questions(queries.get_series_to_edit(slug, by=by), by=by)
     return {"items": [question_object(row) for row in rows], "next": None}
 
 
@@ -111,7 +110,7 @@ def add_questions(slug: str, sent: dict[str, Any]) -> Any:
     if kind is None:
         raise Invalid("kind", _("Choose an option from the list."))
     question_id = bank_actions.save_question(slug, None, kind, sent, by=by, at=at)
-    row = bank.get_question(bank.get_series_to_edit(slug, by=by), question_id, by=by)
+    row = queries.get_question(queries.get_series_to_edit(slug, by=by), question_id, by=by)
     return question_object(row), 201 if row.changed_at == at else 200
 
 
@@ -179,7 +178,7 @@ def analyse_check(slug: str, check_id: int) -> Any:
     series = get_series(slug, by=by)
     check = queries.get_check(series, check_id, by=by)
     gains = [one for one in learning_gains(series, by=by) if check.id in (one.pre.id, one.post.id)]
-    counts = count_results(series, by=by).get(check.id, Results())
+    counts = count_results(series, by=by).get(check.id, ResultCounts())
     return {**asdict(counts), "items": analyse_items(series, check, by=by), "gains": gains}
 
 
@@ -214,7 +213,7 @@ def get_attempt(slug: str, attempt_id: str) -> Any:
 @bp.patch("/series/<slug>/attempts/<attempt_id>")
 @allow(SIGNED_IN)
 @scope("checks:write")
-@bp.input(AnswersIn, arg_name="sent")
+@bp.input(CheckAnswersIn, arg_name="sent")
 @bp.output(AttemptOut)
 def save_answers(slug: str, attempt_id: str, sent: dict[str, Any]) -> Any:
     """Saves answers; those that are not named stay. 409 once the attempt was handed in."""

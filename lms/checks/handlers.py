@@ -1,7 +1,7 @@
 """Handlers of knowledge checks for events of lower slices."""
 
 from lms.checks.actions.attempts import forget_person
-from lms.checks.queries.attempts import export_of_person
+from lms.checks.queries.checks import export_of_person
 from lms.core.base.events import PersonErased, PersonExportAsked, handles
 
 

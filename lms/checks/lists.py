@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from lms.catalogue.queries.series import get_series
-from lms.checks.queries.attempts import get_check
+from lms.checks.queries.checks import get_check
 from lms.checks.queries.results import (
     PersonResult,
-    Results,
+    ResultCounts,
     analyse_items,
     check_can_read,
     count_results,
@@ -58,9 +58,9 @@ class CheckResults(ListView[PersonResult]):
         return list_results(self.series, self.check, request, by=self.by)
 
     @property
-    def counts(self) -> Results:
+    def counts(self) -> ResultCounts:
         """How many people handed it in."""
-        return count_results(self.series, by=self.by).get(self.check.id, Results())
+        return count_results(self.series, by=self.by).get(self.check.id, ResultCounts())
 
     def chips(self) -> list[Chip]:
         counts = self.counts

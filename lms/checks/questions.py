@@ -243,7 +243,8 @@ def checked_answer(question: ShownQuestion, sent: Answer) -> Answer:
             places = len(question.matches) if question.kind is QuestionKind.MATCHING else count
             if all(one is None or _is_index(one, places) for one in sent):
                 return sent if any(one is not None for one in sent) else None
-    raise Invalid(f"answers.{question.id}", _("This is not an answer to this question."))
+    field = f"answers.{question.id}"
+    raise Invalid(field, _("This is not an answer to this question."))
 
 
 def _is_index(sent: object, count: int) -> bool:

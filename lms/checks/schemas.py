@@ -113,7 +113,7 @@ class AttemptIn(Schema):
     email = String(load_default=None, allow_none=True, validate=Length(max=320))
 
 
-class AnswersIn(Schema):
+class CheckAnswersIn(Schema):
     """Answers by id of the question; null takes one back. An index of `options` for `one`, a list of them for
     `several`, a boolean for `true_false`, a number or text, and for `matching` and `order` a list with the index in
     `matches`, or the place from 0, for each of `options`."""

@@ -11,8 +11,7 @@ from lms.checks.actions.attempts import begin_attempt, save_answers, submit_atte
 from lms.checks.actions.bank import import_questions
 from lms.checks.actions.checks import publish_check, save_check
 from lms.checks.models import CheckKind
-from lms.checks.queries.attempts import get_sitting
-from lms.checks.queries.bank import list_questions
+from lms.checks.queries.checks import get_sitting, list_questions
 from lms.checks.questions import right_answer
 from lms.checks.rules import CheckInput
 from lms.core.base.roles import SYSTEM

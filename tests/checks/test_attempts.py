@@ -15,7 +15,7 @@ from lms.checks.actions.bank import retire_question, save_question
 from lms.checks.actions.checks import delete_check, save_check, set_extra_time, unpublish_check
 from lms.checks.handlers import on_export
 from lms.checks.models import Attempt, AttemptState, Check, QuestionKind
-from lms.checks.queries.attempts import get_check, get_sitting, list_checks, list_own
+from lms.checks.queries.checks import get_check, get_sitting, list_checks, list_own
 from lms.checks.questions import drawn_items, is_right, right_answer, shown_of
 from lms.checks.rules import GRACE, CheckInput, CheckState, shows_answers
 from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lms.checks import gift
 from lms.checks.actions.bank import MAX_FILE_MB, import_questions
-from lms.checks.formats import gift
 from lms.checks.models import QuestionKind
-from lms.checks.queries.bank import list_questions
+from lms.checks.queries.checks import list_questions
 from lms.checks.questions import checked
 from lms.core.base.errors import Forbidden, Invalid, TooLarge, WrongKind
 from tests.checks.conftest import BANK, GIFT, NOW, Sittings

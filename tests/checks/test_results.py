@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lms.checks.models import CheckKind
-from lms.checks.queries.attempts import get_check
-from lms.checks.queries.results import Results, analyse_items, count_results, item_shares, learning_gains
+from lms.checks.queries.checks import get_check
+from lms.checks.queries.results import ResultCounts, analyse_items, count_results, item_shares, learning_gains
 from lms.core.base.errors import Forbidden
 from tests.checks.conftest import Sittings
 
@@ -18,7 +18,7 @@ def test_people_are_counted_once_and_by_their_best(sittings: Sittings) -> None:
     sittings.take(check_id, sittings.ada, right=0)
     sittings.take(check_id, sittings.ada)
     sittings.take(check_id, sittings.ben, right=1)
-    assert count_results(sittings.series, by=sittings.by) == {check_id: Results(2, 1)}
+    assert count_results(sittings.series, by=sittings.by) == {check_id: ResultCounts(2, 1)}
     with pytest.raises(Forbidden):
         count_results(sittings.series, by=sittings.ada)
 

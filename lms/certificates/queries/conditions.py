@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 from lms.catalogue.models import Policy
 from lms.certificates.remaining import RemainingCheck
 from lms.checks.models import Attempt, AttemptState, Check
-from lms.checks.queries.attempts import required_checks
+from lms.checks.queries.checks import required_checks
 from lms.checks.rules import CheckState, state_of
 from lms.core.database.bulk import among
 from lms.core.database.session import read, shared_alias

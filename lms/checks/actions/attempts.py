@@ -10,7 +10,7 @@ from lms.catalogue.queries.series import get_series
 from lms.checks import questions, rules
 from lms.checks.actions.checks import limit_of
 from lms.checks.models import Attempt, AttemptState, Check, ExtraTime
-from lms.checks.queries.attempts import attempts_of, get_check, get_sitting, latest_version, sitting_of
+from lms.checks.queries.checks import attempts_of, get_check, get_sitting, latest_version, sitting_of
 from lms.core.base.errors import Fault, Forbidden, Invalid, NotFound
 from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database.session import action, db, one_at_a_time, read_column

@@ -10,7 +10,7 @@ from lms.catalogue.models import Series
 from lms.checks import questions
 from lms.checks.actions.checks import renew_versions
 from lms.checks.models import BankQuestion, Check, QuestionKind
-from lms.checks.queries.bank import count_questions, get_question, get_series_to_edit
+from lms.checks.queries.checks import count_questions, get_question, get_series_to_edit
 from lms.checks.rules import MAX_BANK
 from lms.core.base.errors import Fault, Invalid, Refused, TooLarge
 from lms.core.base.import_answers import ImportAnswer
@@ -21,7 +21,7 @@ from lms.core.storage.foreign_files import TABLES, read_foreign
 from lms.core.text.i18n import _
 
 MAX_FILE_MB = 10
-FORMATS = {"gift": "lms.checks.formats.gift:read"}
+FORMATS = {"gift": "lms.checks.gift:read"}
 
 
 @action

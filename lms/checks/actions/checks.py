@@ -9,8 +9,7 @@ from lms.catalogue.models import Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.checks import rules
 from lms.checks.models import Attempt, AttemptState, BankQuestion, Check, CheckVersion, ExtraTime
-from lms.checks.queries.attempts import get_check, latest_version
-from lms.checks.queries.bank import get_series_to_edit, list_questions
+from lms.checks.queries.checks import get_check, get_series_to_edit, latest_version, list_questions
 from lms.checks.questions import digest_of
 from lms.checks.rules import CheckInput
 from lms.core.base.errors import Invalid, Refused

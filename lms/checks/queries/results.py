@@ -11,7 +11,7 @@ from sqlalchemy import Select, case, func, select
 from lms.catalogue.models import Series
 from lms.checks import questions, rules
 from lms.checks.models import Attempt, AttemptState, BankQuestion, Check, CheckKind, QuestionKind
-from lms.checks.queries.attempts import latest_version, list_checks
+from lms.checks.queries.checks import latest_version, list_checks
 from lms.checks.rules import SMALL
 from lms.core.base.errors import Forbidden
 from lms.core.base.lists import ListRequest
@@ -27,7 +27,7 @@ _SUBMITTED = Attempt.state == AttemptState.SUBMITTED
 
 
 @dataclass(frozen=True)
-class Results:
+class ResultCounts:
     """How many people handed in a check, and how many of them passed."""
 
     people: int = 0
@@ -88,7 +88,7 @@ def check_can_read(series: Series, by: Actor) -> None:
         raise Forbidden
 
 
-def count_results(series: Series, *, by: Actor) -> dict[int, Results]:
+def count_results(series: Series, *, by: Actor) -> dict[int, ResultCounts]:
     """Returns the results of each check of a series that anybody handed in."""
     check_can_read(series, by)
     passed = case((Attempt.passed, _Member.canonical_id))
@@ -99,7 +99,7 @@ def count_results(series: Series, *, by: Actor) -> dict[int, Results]:
         .where(Check.series_id == series.id, _SUBMITTED)
         .group_by(Attempt.check_id)
     )
-    return {check_id: Results(people, count) for check_id, people, count in read(query)}
+    return {check_id: ResultCounts(people, count) for check_id, people, count in read(query)}
 
 
 def list_results(series: Series, check: Check, request: ListRequest, *, by: Actor) -> tuple[list[PersonResult], int]:

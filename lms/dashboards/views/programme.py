@@ -31,7 +31,7 @@ from lms.catalogue.series_hours import audience_of, rotation_of
 from lms.certificates.queries.progress import find_prospects
 from lms.certificates.remaining import Standing, standing
 from lms.certificates.rules import may_see_earners
-from lms.checks.queries.attempts import own_published
+from lms.checks.queries.checks import own_published
 from lms.core.base.roles import Actor, Role
 from lms.core.text.translations import languages_of
 from lms.core.time import clock

@@ -1,4 +1,4 @@
-"""Checks as their takers see them: which there are, a person's attempts, and what an attempt shows."""
+"""Checks, the questions of the bank that they are made of, a person's attempts, and what an attempt shows."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series, get_series_by_id
 from lms.catalogue.rules import may_edit_series
 from lms.checks import questions, rules
-from lms.checks.models import Attempt, AttemptState, Check, CheckKind, CheckVersion
+from lms.checks.models import Attempt, AttemptState, BankQuestion, Check, CheckKind, CheckVersion
 from lms.checks.questions import ShownQuestion
 from lms.checks.rules import CheckState
 from lms.core.base.errors import NotFound
 from lms.core.base.roles import Actor
-from lms.core.database.session import db, read
+from lms.core.database.session import db, read, read_value
 from lms.enrolment.membership import enrolled_among
 from lms.people.queries.persons import members
 
@@ -236,3 +236,34 @@ def export_of_person(person_id: int) -> list[dict[str, Any]]:
 def may_edit(series: Series, by: Actor) -> bool:
     """Whether the actor changes the checks of a series."""
     return may_edit_series(series, by)
+
+
+def get_series_to_edit(slug: str, *, by: Actor) -> Series:
+    """A series whose bank and checks the actor changes. Raises NotFound, and Forbidden for others than its staff."""
+    series = get_series(slug, by=by)
+    rules.check_is_staff(series, by)
+    return series
+
+
+def list_questions(series: Series, *, by: Actor, ids: Collection[int] | None = None) -> list[BankQuestion]:
+    """The questions of the bank in the order in which they came, or those of these `ids`. For staff of the series."""
+    rules.check_is_staff(series, by)
+    query = select(BankQuestion).where(BankQuestion.series_id == series.id, BankQuestion.retired_at.is_(None))
+    if ids is not None:
+        query = query.where(BankQuestion.id.in_(ids))
+    return list(db.session.scalars(query.order_by(BankQuestion.id)))
+
+
+def count_questions(series_id: int) -> int:
+    """How many questions the bank of a series has."""
+    query = select(func.count()).where(BankQuestion.series_id == series_id, BankQuestion.retired_at.is_(None))
+    return read_value(query) or 0
+
+
+def get_question(series: Series, question_id: int, *, by: Actor) -> BankQuestion:
+    """A question of the bank, for staff of the series. Raises NotFound."""
+    rules.check_is_staff(series, by)
+    row = db.session.get(BankQuestion, question_id, populate_existing=True)
+    if row is None or row.series_id != series.id or row.retired_at is not None:
+        raise NotFound
+    return row

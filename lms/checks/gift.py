@@ -6,9 +6,9 @@ right, of several those with a positive share, of short texts and numbers those 
 
 import re
 from collections.abc import Iterable, Iterator
+from html.parser import HTMLParser
 from typing import Any
 
-from lms.checks.formats.markup import words_in
 from lms.checks.models import QuestionKind
 from lms.checks.questions import Definition, decimal_of
 from lms.core.base.errors import Invalid
@@ -24,6 +24,9 @@ _PLACE = 0xE000
 _SIGNS = "~=#{}:\\\n"
 _LOST = re.compile("[\ue000-\uf8ff]")
 _BLANK = "_____"
+_SILENT = frozenset({"script", "style", "template", "iframe", "object", "svg", "noscript", "head", "title"})
+_BREAKS = frozenset({"p", "br", "div", "li", "ul", "ol", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre"})
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<!--|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w*);")
 
 
 class _Unreadable(Exception):
@@ -112,10 +115,45 @@ def _words(text: str) -> str:
     text = text.strip()
     match = _FORMAT.match(text)
     body = text[match.end() :] if match else text
-    words = words_in(body) if not match or match[1].lower() in ("html", "moodle") else body
+    words = _words_in(body) if not match or match[1].lower() in ("html", "moodle") else body
     return "".join(
         _SIGNS[ord(char) - _PLACE] if 0 <= ord(char) - _PLACE < len(_SIGNS) else char for char in words
     ).strip()
+
+
+class _Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self._silent = 0
+
+    def handle_starttag(self, tag: str, _attrs: object) -> None:
+        if tag in _SILENT:
+            self._silent += 1
+        elif tag in _BREAKS:
+            self.parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in _SILENT:
+            self._silent = max(0, self._silent - 1)
+        elif tag in _BREAKS:
+            self.parts.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.parts.append(data)
+
+
+def _words_in(text: str) -> str:
+    """Plain words of a text with HTML in it: tags go, and with them everything that could run; text without HTML as it
+    is."""
+    if not _TAG.search(text):
+        return text.strip()
+    parser = _Words()
+    parser.feed(text)
+    parser.close()
+    lines = (" ".join(line.split()) for line in "".join(parser.parts).split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 def _answers(text: str) -> tuple[QuestionKind, dict[str, Any]]:

@@ -1,1 +1,0 @@
-"""Files of questions that other systems read and write."""

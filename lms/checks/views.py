@@ -1,0 +1,387 @@
+"""Pages of knowledge checks: the question bank of a series, its checks, attempts, and results.
+
+Without JavaScript, each button of an attempt saves the answers of its page. With it (`check.js`) they are saved as they
+are given, kept in the browser while there is no connection, and sent again.
+"""
+
+import io
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue.models import Lecture
+from lms.catalogue.queries.lectures import list_lectures
+from lms.catalogue.queries.series import get_series
+from lms.checks import gift, questions, rules
+from lms.checks.actions import attempts as attempt_actions
+from lms.checks.actions import bank as bank_actions
+from lms.checks.actions import checks as check_actions
+from lms.checks.forms import (
+    BankQuestionForm,
+    CheckForm,
+    ExtraTimeForm,
+    QuestionFileForm,
+    answers_in,
+    check_kind_words,
+    kind_words,
+)
+from lms.checks.lists import CheckResults
+from lms.checks.models import AttemptState, BankQuestion, Check, QuestionKind
+from lms.checks.queries import checks as queries
+from lms.checks.queries.checks import Sitting
+from lms.checks.queries.results import count_results, item_shares
+from lms.checks.questions import name_of
+from lms.core.base.errors import DomainError, Invalid, NotFound
+from lms.core.base.import_answers import ImportAnswer
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _, _n
+from lms.core.time import clock
+from lms.web.forms.forms import whole
+from lms.web.lists.routes import list_files, list_page
+from lms.web.pages.time import number, viewer_zone
+from lms.web.request.bodies import upload_limit
+from lms.web.request.guards import SIGNED_IN, allow
+from lms.web.request.identity import current_actor
+
+STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
+READERS = (Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.REPORTER)
+RESULTS = "/series/<slug>/checks/<int:check_id>/results"
+bp = Blueprint("checks", __name__, template_folder="templates")
+bp.add_app_template_filter(name_of, "question_name")
+
+
+@bp.get("/series/<slug>/question-bank")
+@allow(*STAFF)
+def question_bank(slug: str) -> ResponseReturnValue:
+    """The questions of a series that knowledge checks are made of."""
+    return _bank(slug)
+
+
+def _bank(slug: str, form: QuestionFileForm | None = None, answer: ImportAnswer | None = None) -> str:
+    by = current_actor()
+    series = queries.get_series_to_edit(slug, by=by)
+    return render_template(
+        "checks/bank.html",
+        series=series,
+        rows=queries.list_questions(series, by=by),
+        shares=item_shares(series, by=by),
+        kinds=kind_words(),
+        form=form or QuestionFileForm(bank_actions.FORMATS),
+        answer=answer,
+        max_mb=bank_actions.MAX_FILE_MB,
+    )
+
+
+@bp.post("/series/<slug>/question-bank/import")
+@allow(*STAFF)
+@upload_limit
+def import_questions(slug: str) -> ResponseReturnValue:
+    """Adds the questions of a GIFT or QTI file."""
+    form, sent = QuestionFileForm(bank_actions.FORMATS), request.files.get("file")
+    if not form.validate():
+        return _bank(slug, form), 422
+    try:
+        if sent is None or not sent.filename:
+            raise Invalid("file", _("Choose a file."))
+        content = sent.read(bank_actions.MAX_FILE_MB * 1024 * 1024 + 1)
+        answer = bank_actions.import_questions(
+            slug, form.format.data or "", content, len(content), by=current_actor(), at=clock.now()
+        )
+    except Invalid as error:
+        form.take(error)
+        return _bank(slug, form), 422
+    except DomainError as error:
+        if not error.message:
+            raise
+        form.form_errors.append(error.message)
+        return _bank(slug, form), error.status
+    if answer.rejected:
+        return _bank(slug, form, answer)
+    flash(_n("%(n)s question added.", "%(n)s questions added.", answer.created, n=number(answer.created)), "done")
+    return redirect(url_for(".question_bank", slug=slug), 303)
+
+
+@bp.get("/series/<slug>/question-bank.<format>")
+@allow(*STAFF)
+def export_questions(slug: str, format: str) -> Response:
+    """Downloads the question bank as GIFT (`gift`). Kinds that the format does not have are named in comments."""
+    by = current_actor()
+    series = queries.get_series_to_edit(slug, by=by)
+    if format not in bank_actions.FORMATS:
+        raise NotFound
+    text, left_out = gift.write((row.kind, row.definition) for row in queries.list_questions(series, by=by))
+    comments = "".join(f"// Not in this format: {' '.join(name.split())}\n" for name in left_out)
+    content = io.BytesIO(f"{comments}\n{text}".encode())
+    return send_file(content, "text/plain; charset=utf-8", as_attachment=True, download_name=f"{slug}.gift.txt")
+
+
+@bp.route("/series/<slug>/question-bank/new", methods=["GET", "POST"])
+@allow(*STAFF)
+def new_question(slug: str) -> ResponseReturnValue:
+    """Adds a question; its `kind` is in the address."""
+    kind = request.args.get("kind", QuestionKind.ONE.value)
+    if kind not in {one.value for one in QuestionKind}:
+        raise NotFound
+    return _edit_question(slug, None, QuestionKind(kind))
+
+
+@bp.route("/series/<slug>/question-bank/<int:question_id>", methods=["GET", "POST"])
+@allow(*STAFF)
+def edit_question(slug: str, question_id: int) -> ResponseReturnValue:
+    """Changes a question. People who have begun a check with it finish with the question as it was."""
+    by = current_actor()
+    row = queries.get_question(queries.get_series_to_edit(slug, by=by), question_id, by=by)
+    return _edit_question(slug, row, row.kind)
+
+
+def _edit_question(slug: str, row: BankQuestion | None, kind: QuestionKind) -> ResponseReturnValue:
+    by, status = current_actor(), 200
+    series = queries.get_series_to_edit(slug, by=by)
+    form = BankQuestionForm(kind, row.definition if row else None, request.form if request.method == "POST" else None)
+    if request.method == "POST":
+        row_id = row.id if row else None
+
+        def work() -> None:
+            bank_actions.save_question(slug, row_id, kind, form.definition(), by=by, at=clock.now())
+
+        refusal = form.attempt(work)
+        if refusal is None:
+            flash(_("Question saved."), "done")
+            return redirect(url_for(".question_bank", slug=slug), 303)
+        status = refusal
+        series = queries.get_series_to_edit(slug, by=by)
+    page = render_template(
+        "checks/question.html",
+        series=series,
+        form=form,
+        kind=kind,
+        kinds=kind_words(),
+        question_id=row.id if row else None,
+    )
+    return page, status
+
+
+@bp.post("/series/<slug>/question-bank/<int:question_id>/delete")
+@allow(*STAFF)
+def delete_question(slug: str, question_id: int) -> ResponseReturnValue:
+    """Takes a question out of the bank, where no check has it."""
+    bank_actions.retire_question(slug, question_id, by=current_actor(), at=clock.now())
+    flash(_("Question deleted."), "done")
+    return redirect(url_for(".question_bank", slug=slug), 303)
+
+
+@bp.get("/series/<slug>/checks")
+@allow(SIGNED_IN)
+def checks(slug: str) -> ResponseReturnValue:
+    """The knowledge checks of a series: for its staff with what came of them, for the people enrolled with how far they
+    are."""
+    return _checks(slug, ExtraTimeForm(formdata=None))
+
+
+def _checks(slug: str, form: ExtraTimeForm) -> str:
+    by, at = current_actor(), clock.now()
+    series, checks = queries.list_own(slug, by=by, at=at)
+    may_see = rules.may_see_results(series, by)
+    if not (may_see or queries.is_enrolled(series.id, by)):
+        raise NotFound
+    return render_template(
+        "checks/checks.html",
+        series=series,
+        own=checks,
+        is_staff=queries.may_edit(series, by),
+        may_see_results=may_see,
+        counts=count_results(series, by=by) if may_see else {},
+        kinds=check_kind_words(),
+        lectures={lecture.id: lecture for lecture in list_lectures(series.id, by=by)},
+        form=form,
+    )
+
+
+@bp.get("/series/<slug>/checks/<int:check_id>")
+@allow(SIGNED_IN)
+def check(slug: str, check_id: int) -> ResponseReturnValue:
+    """A knowledge check: what it asks, one's attempts, and how to begin."""
+    by, at = current_actor(), clock.now()
+    series = get_series(slug, by=by)
+    row = queries.get_check(series, check_id, by=by)
+    return render_template(
+        "checks/check.html",
+        series=series,
+        own=queries.own_checks([row], by.person_id, at=at)[0],
+        is_enrolled=queries.is_enrolled(series.id, by),
+        is_staff=queries.may_edit(series, by),
+        lecture=_lecture_of(row, series.id),
+    )
+
+
+def _lecture_of(row: Check, series_id: int) -> Lecture | None:
+    lectures = list_lectures(series_id, by=current_actor()) if row.lecture_id else ()
+    return next((lecture for lecture in lectures if lecture.id == row.lecture_id), None)
+
+
+@bp.route("/series/<slug>/checks/new", methods=["GET", "POST"])
+@allow(*STAFF)
+def new_check(slug: str) -> ResponseReturnValue:
+    """Makes a check, which stays a draft until it is published."""
+    return _edit_check(slug, None)
+
+
+@bp.route("/series/<slug>/checks/<int:check_id>/edit", methods=["GET", "POST"])
+@allow(*STAFF)
+def edit_check(slug: str, check_id: int) -> ResponseReturnValue:
+    """Changes a check. People who have begun it finish the version that they began."""
+    by = current_actor()
+    return _edit_check(slug, queries.get_check(queries.get_series_to_edit(slug, by=by), check_id, by=by))
+
+
+def _edit_check(slug: str, row: Check | None) -> ResponseReturnValue:
+    by, status = current_actor(), 200
+    series = queries.get_series_to_edit(slug, by=by)
+    row_id = row.id if row else None
+    form = CheckForm(row, list_lectures(series.id, by=by), queries.list_questions(series, by=by), viewer_zone())
+    if request.method == "POST":
+        saved: list[int] = []
+        refusal = form.attempt(
+            lambda: saved.append(check_actions.save_check(slug, row_id, form.check(), by=by, at=clock.now()))
+        )
+        if refusal is None:
+            flash(_("Knowledge check saved."), "done")
+            return redirect(url_for(".check", slug=slug, check_id=saved[0]), 303)
+        status = refusal
+        series = queries.get_series_to_edit(slug, by=by)
+        row = queries.get_check(series, row_id, by=by) if row_id else None
+    page = render_template("checks/edit.html", series=series, check=row, form=form, zone=form.zone)
+    return page, status
+
+
+@bp.post("/series/<slug>/checks/<int:check_id>/publish")
+@allow(*STAFF)
+def publish_check(slug: str, check_id: int) -> ResponseReturnValue:
+    """Lets the people enrolled take a check."""
+    check_actions.publish_check(slug, check_id, by=current_actor(), at=clock.now())
+    return redirect(url_for(".check", slug=slug, check_id=check_id), 303)
+
+
+@bp.post("/series/<slug>/checks/<int:check_id>/unpublish")
+@allow(*STAFF)
+def unpublish_check(slug: str, check_id: int) -> ResponseReturnValue:
+    """Makes a check a draft again, while nobody has begun it."""
+    check_actions.unpublish_check(slug, check_id, by=current_actor(), at=clock.now())
+    return redirect(url_for(".check", slug=slug, check_id=check_id), 303)
+
+
+@bp.post("/series/<slug>/checks/<int:check_id>/delete")
+@allow(*STAFF)
+def delete_check(slug: str, check_id: int) -> ResponseReturnValue:
+    """Deletes a draft."""
+    check_actions.delete_check(slug, check_id, by=current_actor(), at=clock.now())
+    flash(_("Draft deleted."), "done")
+    return redirect(url_for(".checks", slug=slug), 303)
+
+
+@bp.post("/series/<slug>/checks/extra-time")
+@allow(*STAFF)
+def extra_time(slug: str) -> ResponseReturnValue:
+    """Gives a person more time in the timed checks of a series."""
+    form = ExtraTimeForm()
+    by = current_actor()
+    queries.get_series_to_edit(slug, by=by)
+    refusal = form.attempt(
+        lambda: check_actions.set_extra_time(slug, form.email.data or "", form.percent.data, by=by, at=clock.now())
+    )
+    if refusal is not None:
+        return _checks(slug, form), refusal
+    flash(_("Extra time saved."), "done")
+    return redirect(url_for(".checks", slug=slug), 303)
+
+
+@bp.post("/series/<slug>/checks/<int:check_id>/attempts")
+@allow(SIGNED_IN)
+def begin_attempt(slug: str, check_id: int) -> ResponseReturnValue:
+    """Begins an attempt, or goes on with the one that is open."""
+    public_id, _is_new = attempt_actions.begin_attempt(slug, check_id, by=current_actor(), at=clock.now())
+    return redirect(url_for(".attempt", attempt_id=public_id), 303)
+
+
+@bp.get("/check-attempts/<attempt_id>")
+@allow(SIGNED_IN)
+def attempt(attempt_id: str) -> ResponseReturnValue:
+    """One question of an attempt (`question`, from 1), all of them (`all`), or what is left (`end`); once it was handed
+    in, its result. One whose time is over is handed in by the button of its page, or within a minute by the worker."""
+    sitting = queries.get_sitting(attempt_id, by=current_actor())
+    if rules.is_over(sitting.attempt, sitting.check, clock.now()):
+        if sitting.attempt.state is AttemptState.OPEN:
+            return render_template("checks/over.html", sitting=sitting)
+        return _result(sitting)
+    return _page(sitting)
+
+
+def _page(sitting: Sitting, error: str | None = None) -> ResponseReturnValue:
+    count = len(sitting.questions)
+    place = min(max(request.values.get("question", 1, type=whole), 1), count)
+    if "end" in request.args:
+        return render_template("checks/end.html", sitting=sitting, is_complete=questions.is_complete)
+    is_all = "all" in request.args
+    page = render_template(
+        "checks/attempt.html",
+        sitting=sitting,
+        place=place,
+        shown=sitting.questions if is_all else [sitting.questions[place - 1]],
+        is_all=is_all,
+        error=error,
+    )
+    return page, 422 if error else 200
+
+
+@bp.post("/check-attempts/<attempt_id>")
+@allow(SIGNED_IN)
+def save_attempt(attempt_id: str) -> ResponseReturnValue:
+    """Saves the answers of a page, and goes on to `go`: the number of a question, `end`, or nothing (`stay`)."""
+    by, go = current_actor(), request.form.get("go", "end")
+    sitting = queries.get_sitting(attempt_id, by=by)
+    answers = answers_in(request.form, sitting.questions)
+    try:
+        is_saved = attempt_actions.save_answers(attempt_id, answers, by=by, at=clock.now())
+    except Invalid as error:
+        return _page(queries.get_sitting(attempt_id, by=by), error.message)
+    if go == "stay":
+        return "", 204 if is_saved else 409
+    if not is_saved:
+        return redirect(url_for(".attempt", attempt_id=attempt_id), 303)
+    if go.isdecimal():
+        return redirect(url_for(".attempt", attempt_id=attempt_id, question=go), 303)
+    return redirect(url_for(".attempt", attempt_id=attempt_id, end=1), 303)
+
+
+@bp.post("/check-attempts/<attempt_id>/submit")
+@allow(SIGNED_IN)
+def submit_attempt(attempt_id: str) -> ResponseReturnValue:
+    """Hands in an attempt."""
+    attempt_actions.submit_attempt(attempt_id, by=current_actor(), at=clock.now())
+    return redirect(url_for(".attempt", attempt_id=attempt_id), 303)
+
+
+def _result(sitting: Sitting) -> str:
+    by, at = current_actor(), clock.now()
+    (taken,) = queries.own_checks([sitting.check], sitting.attempt.person_id, at=at)
+    marks = sitting.attempt.marks
+    rows = [
+        {
+            "question": one,
+            "right": marks.get(str(one.id), False),
+            "answer": questions.words_of(one, sitting.answer(one)),
+            "solution": questions.right_words(one.kind, one.definition),
+        }
+        for one in sitting.questions
+    ]
+    return render_template(
+        "checks/result.html",
+        sitting=sitting,
+        own=taken,
+        rows=rows,
+        shows_answers=rules.shows_answers(sitting.check, taken.attempts, at),
+        is_own=by.person_id is not None,
+    )
+
+
+list_page(bp, RESULTS, *READERS)(list_files(bp, RESULTS, *READERS)(CheckResults))
