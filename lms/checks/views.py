@@ -112,7 +112,10 @@ def export_questions(slug: str, format: str) -> Response:
     text, left_out = gift.write((row.kind, row.definition) for row in queries.list_questions(series, by=by))
     comments = "".join(f"// Not in this format: {' '.join(name.split())}\n" for name in left_out)
     content = io.BytesIO(f"{comments}\n{text}".encode())
-    return send_file(content, "text/plain; charset=utf-8", as_attachment=True, download_name=f"{slug}.gift.txt")
+    name = f"{slug}.gift.txt"
+    answer: Response = send_file(content, "text/plain; charset=utf-8", as_attachment=True, download_name=name)
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
 
 
 @bp.route("/series/<slug>/question-bank/new", methods=["GET", "POST"])
