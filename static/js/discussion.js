@@ -37,7 +37,7 @@ function fill(item, question) {
   const canVote = Boolean(form) && question.state === "open";
   if (form) {
     form.hidden = !canVote;
-    form.setAttribute("action", form.getAttribute("action").replace(/\d+\/vote$/, `${question.id}/vote`));
+    form.setAttribute("action", form.getAttribute("action").replace(/\d+\/vote(?=\?|$)/, `${question.id}/vote`));
   }
   item.querySelector(".votes").hidden = canVote;
 }

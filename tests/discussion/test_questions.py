@@ -339,3 +339,14 @@ def test_votes_of_a_group_are_counted_once_each(hall: Hall) -> None:
 
         assert write() == [QuestionState.OPEN, None] * 3
         assert db.session.scalar(select(func.count()).select_from(QuestionVote)) == 2
+
+
+def test_every_form_answers_in_the_language_of_its_page(hall: Hall) -> None:
+    hall.ask(hall.ada)
+    for person in (hall.grace, hall.teacher):
+        hall.make.sign_in(hall.client, person)
+        for page in ("questions", "room"):
+            text = hall.client.get(f"/lectures/{hall.id}/{page}?lang=ar").text
+            addresses = re.findall(rf'action="(/lectures/{hall.id}/(?:question|poll|hand)[^"]*)"', text)
+            assert addresses, page
+            assert [one for one in addresses if not one.endswith("?lang=ar")] == []
