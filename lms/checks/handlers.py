@@ -2,7 +2,12 @@
 
 from lms.checks.actions.attempts import forget_person
 from lms.checks.queries.checks import export_of_person
-from lms.core.base.events import PersonErased, PersonExportAsked, handles
+from lms.core.base.events import PeopleMerged, PersonErased, PersonExportAsked, handles
+
+
+@handles(PeopleMerged)
+def on_merged(event: PeopleMerged) -> None:
+    """Nothing: attempts and extra time stay whose they were, and are read as those of one person."""
 
 
 @handles(PersonErased)

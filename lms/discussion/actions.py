@@ -28,7 +28,7 @@ from lms.discussion.rules import (
 )
 from lms.enrolment.queries.rows import find_enrolment
 from lms.people.models import Person
-from lms.people.queries.persons import find_person_id
+from lms.people.queries.persons import find_person_id, members
 
 
 def acting_person(email: str | None, *, is_demonstration: bool, by: Actor) -> int:
@@ -157,8 +157,9 @@ def raise_hand(lecture_id: int, *, person_id: int, by: Actor, at: datetime) -> s
     _begin(lecture_id)
     _check_takes_part(lecture_id, person_id, by=by, at=at)
     hands = db.session.scalars(select(RaisedHand).where(RaisedHand.lecture_id == lecture_id)).all()
+    own_ids = members(person_id)
     for hand in hands:
-        if hand.person_id == person_id:
+        if hand.person_id in own_ids:
             return hand.public_id
     if len(hands) >= MOST_HANDS:
         raise Refused(_("%(n)s hands are up already. Ask your question in writing.", n=MOST_HANDS))
@@ -316,6 +317,16 @@ def merge_questions(lecture_id: int, question_id: int, into_id: int, *, by: Acto
         earlier.merged_into_id = target.id
     row.merged_into_id = target.id
     audit.record("merge_questions", by=by, at=at, detail={"question": row.id, "into": target.id}, lecture=lecture_id)
+
+
+def unite_hands(kept_id: int, merged_id: int) -> None:
+    """Lowers the hands of a merged person where the kept one has raised theirs too, inside the running action."""
+    kept = select(RaisedHand.lecture_id).where(RaisedHand.person_id == kept_id).scalar_subquery()
+    db.session.execute(
+        delete(RaisedHand)
+        .where(RaisedHand.person_id == merged_id, RaisedHand.lecture_id.in_(kept))
+        .execution_options(synchronize_session=False)
+    )
 
 
 def forget_person(person_id: int) -> None:

@@ -178,12 +178,13 @@ def _save(
             faults=[Fault(_("The questions have changed meanwhile. Check your answers and send them again."))]
         )
     if inquiry.form.id is not None:
-        row = next((row for row in queries.rows_of(by.person_id) if _is_own(row, series_id, by.person_id)), None)
+        rows = queries.rows_of(by.person_id)
+        row = next((row for row in rows if _is_own(row, series_id, by.person_id)), None)
         if row is None:
             row = EnrolmentAnswers(series_id=series_id, person_id=by.person_id, form_id=inquiry.form.id)
             db.session.add(row)
         else:
-            _delete_files(row.answers, beside=answers)
+            _delete_files(row.answers, beside=[answers, *(other.answers for other in rows if other is not row)])
         row.form_id, row.answers, row.answered_at = inquiry.form.id, dict(answers), at
         db.session.flush()
     return enrol(series.id, by.person_id, by=by, at=at) if enrols and series is not None else None
@@ -193,8 +194,9 @@ def _is_own(row: EnrolmentAnswers, series_id: int | None, person_id: int) -> boo
     return row.series_id == series_id and row.person_id == person_id
 
 
-def _delete_files(answers: Mapping[str, Any], *, beside: Mapping[str, Any]) -> None:
-    stay = {each["key"] for each in beside.values() if isinstance(each, dict)}
+def _delete_files(answers: Mapping[str, Any], *, beside: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Deletes the files of answers unless others, of the same person, refer to them too."""
+    stay = {each["key"] for others in beside for each in others.values() if isinstance(each, dict)}
     for each in answers.values():
         if isinstance(each, dict) and each["key"] not in stay:
             delete_after_commit(each["key"])
@@ -204,5 +206,22 @@ def _delete_files(answers: Mapping[str, Any], *, beside: Mapping[str, Any]) -> N
 def forget_answers(person_id: int) -> None:
     """Deletes all answers of a person who is erased, with their files."""
     for row in queries.rows_of(person_id):
-        _delete_files(row.answers, beside={})
+        _delete_files(row.answers)
         db.session.delete(row)
+
+
+@action
+def part_files(kept_id: int, merged_id: int) -> None:
+    """After a merge was undone: copies the files that the kept person took over from an answer of the other one."""
+    rows = queries.rows_of(merged_id)
+    others = {each["key"] for row in rows for each in row.answers.values() if isinstance(each, dict)}
+    for row in queries.rows_of(kept_id):
+        answers = dict(row.answers)
+        for key, each in row.answers.items():
+            opened = files.reading(each["key"]) if isinstance(each, dict) and each["key"] in others else None
+            if opened is not None:
+                with opened[0] as content:
+                    copy = f"{queries.FOLDER}/{uuid4().hex}"
+                    keep_content(copy, content)
+                answers[key] = each | {"key": copy}
+        row.answers = answers

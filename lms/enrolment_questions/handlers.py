@@ -3,13 +3,15 @@
 from lms.catalogue.queries.series import get_series_by_id
 from lms.core.base.events import (
     EnrolmentAnswersAsked,
+    MergeUndone,
+    PeopleMerged,
     PersonErased,
     PersonExportAsked,
     StoredFilesAsked,
     handles,
 )
 from lms.core.base.roles import SYSTEM
-from lms.enrolment_questions.actions import forget_answers
+from lms.enrolment_questions.actions import forget_answers, part_files
 from lms.enrolment_questions.queries import file_keys, list_open, rows_of
 
 
@@ -21,6 +23,17 @@ def add_open_questions(event: EnrolmentAnswersAsked) -> None:
     for inquiry in list_open(event.person_id, [series], at=event.at):
         event.is_open.append(inquiry.is_open)
         event.missing.extend(question.key for question in inquiry.missing)
+
+
+@handles(PeopleMerged)
+def unite(event: PeopleMerged) -> None:
+    """Nothing: answers stay whose they were, so that they can be parted again. Of one person's, the last ones count."""
+
+
+@handles(MergeUndone)
+def part(event: MergeUndone) -> None:
+    """Each has their own copy of a file that both answers refer to."""
+    part_files(event.kept_id, event.merged_id)
 
 
 @handles(PersonErased)

@@ -21,7 +21,7 @@ from lms.core.text.translations import main_language
 from lms.core.text.typed_text import checked_words
 from lms.enrolment.notices import tell_lecture
 from lms.feedback.models import FeedbackAnswer, FeedbackForm, HiddenComment
-from lms.feedback.queries import attended_ids, form_of, is_expected, latest_answer, used_keys
+from lms.feedback.queries import answered_ids, attended_ids, form_of, is_expected, used_keys
 from lms.feedback.rules import DEFAULT, KINDS, MOST_QUESTIONS, check_open, closes_at, rating_key, without_texts
 from lms.mail import outbox
 from lms.mail.kinds import kind_of
@@ -83,12 +83,7 @@ def answer(lecture_id: int, person_id: int, sent: Mapping[str, Any], *, by: Acto
     form = form_of(lecture)
     answers = checked_answers(form.questions, sent, at="answers.")
     key = rating_key(form.questions)
-    before = latest_answer(lecture_id, person_id)
     values = {"form_id": form.id, "answers": answers, "rating": answers.get(key) if key else None, "changed_at": at}
-    if before is not None:
-        for name, value in values.items():
-            setattr(before, name, value)
-        return answers
     row = {"lecture_id": lecture_id, "person_id": person_id, "answered_at": at, **values}
     insert = dialect_insert(FeedbackAnswer).values(row)
     db.session.execute(insert.on_conflict_do_update(index_elements=["lecture_id", "person_id"], set_=values))
@@ -184,8 +179,7 @@ def run_key(lecture_id: int) -> str:
 def _ask(lecture_id: int, *, at: datetime) -> bool:
     """In short transactions. Whatever stops this, it is begun again, and nobody is asked twice."""
     lecture = db.session.get_one(Lecture, lecture_id)
-    answered = select(FeedbackAnswer.person_id).where(FeedbackAnswer.lecture_id == lecture_id)
-    people = sorted(set(attended_ids(lecture)) - set(db.session.scalars(answered)))
+    people = sorted(set(attended_ids(lecture)) - answered_ids([lecture_id])[lecture_id])
     people = sorted(wanting(kind_of(TEMPLATE), people, lecture.series_id))
     db.session.rollback()
     for some in chunks(people, POST_AT_ONCE):

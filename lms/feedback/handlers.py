@@ -1,8 +1,13 @@
 """Event handlers of feedback."""
 
-from lms.core.base.events import PersonErased, PersonExportAsked, handles
+from lms.core.base.events import PeopleMerged, PersonErased, PersonExportAsked, handles
 from lms.feedback.actions import erase_answers
 from lms.feedback.queries import export_of_person
+
+
+@handles(PeopleMerged)
+def on_merged(event: PeopleMerged) -> None:
+    """Nothing: answers stay whose they were, so that they can be parted again. Of one person's, the last counts."""
 
 
 @handles(PersonErased)

@@ -138,10 +138,26 @@ def outdated_mails(mails: Sequence[OutboxMail]) -> set[int]:
     """Those that ask about a lecture that is not held any more, or that their reader has answered about."""
     ids = {int(mail.payload.get("lecture_id") or 0) for mail in mails}
     held = set(read_column(select(Lecture.id).where(among(Lecture.id, ids), Lecture.state == LectureState.HELD)))
-    query = select(FeedbackAnswer.lecture_id, FeedbackAnswer.person_id)
-    answered = {(lecture, person) for lecture, person in read(query.where(among(FeedbackAnswer.lecture_id, ids)))}
+    answered = answered_ids(ids)
+    readers = {mail.person_id for mail in mails if mail.person_id}
+    people = read(select(Person.id, Person.canonical_id).where(among(Person.id, readers)))
+    person_of: dict[int | None, int | None] = dict(people)
     keys = {mail.id: int(mail.payload.get("lecture_id") or 0) for mail in mails}
-    return {mail.id for mail in mails if keys[mail.id] not in held or (keys[mail.id], mail.person_id) in answered}
+    return {
+        mail.id
+        for mail in mails
+        if keys[mail.id] not in held or person_of.get(mail.person_id) in answered[keys[mail.id]]
+    }
+
+
+def answered_ids(lecture_ids: Collection[int]) -> dict[int, set[int]]:
+    """Who answered about each lecture (canonical ids)."""
+    query = select(FeedbackAnswer.lecture_id, Person.canonical_id)
+    query = query.join(Person, Person.id == FeedbackAnswer.person_id)
+    answered: dict[int, set[int]] = {lecture_id: set() for lecture_id in lecture_ids}
+    for lecture_id, person_id in read(query.where(among(FeedbackAnswer.lecture_id, lecture_ids))):
+        answered[lecture_id].add(person_id)
+    return answered
 
 
 def attended_ids(lecture: Lecture, only: Collection[int] | None = None) -> dict[int, tuple[int | None, str]]:

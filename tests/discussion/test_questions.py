@@ -16,7 +16,7 @@ from lms.core.database import audit
 from lms.core.database.session import action, db
 from lms.core.time import clock
 from lms.discussion import actions, rules
-from lms.discussion.models import LectureQuestion, QuestionState, QuestionVote
+from lms.discussion.models import LectureQuestion, QuestionState, QuestionVote, RaisedHand
 from lms.discussion.queries import QuestionView, count_discussion, get_question, list_questions
 from lms.discussion.rules import position_seconds
 from lms.people.actions.merging import merge_people
@@ -263,6 +263,32 @@ def test_merged_and_erased_people(hall: Hall) -> None:
         assert count_discussion(hall.id).questions == 1
         assert "Nairobi" not in str(db.session.scalars(select(LectureQuestion.text)).all())
     assert hall.snapshot()["questions"] == []
+
+
+def test_of_two_hands_of_merged_people_one_stays_up(hall: Hall) -> None:
+    twin, administrator = hall.person("Ada L."), hall.make.administrator()
+    ada = hall.make.actor(hall.ada)
+    with hall.make.app.app_context():
+        hand = actions.raise_hand(hall.id, person_id=hall.ada.id, by=ada, at=clock.now())
+        actions.raise_hand(hall.id, person_id=twin.id, by=hall.make.actor(twin), at=clock.now())
+        merge_people(
+            hall.ada.public_id, twin.public_id, reason="twice", is_confirmed=True, by=administrator, at=clock.now()
+        )
+        assert list(db.session.scalars(select(RaisedHand.public_id))) == [hand]
+    with hall.make.app.app_context():
+        actions.lower_hand(hall.id, person_id=hall.ada.id, by=ada, at=clock.now())
+        assert list(db.session.scalars(select(RaisedHand.public_id))) == []
+
+
+def test_a_merged_person_whose_hand_is_up_does_not_raise_another(hall: Hall) -> None:
+    twin, administrator = hall.person("Ada L."), hall.make.administrator()
+    with hall.make.app.app_context():
+        hand = actions.raise_hand(hall.id, person_id=twin.id, by=hall.make.actor(twin), at=clock.now())
+        merge_people(
+            hall.ada.public_id, twin.public_id, reason="twice", is_confirmed=True, by=administrator, at=clock.now()
+        )
+        by = hall.make.actor(hall.ada)
+        assert actions.raise_hand(hall.id, person_id=hall.ada.id, by=by, at=clock.now()) == hand
 
 
 def test_the_moment_of_an_answer_in_the_replay() -> None:

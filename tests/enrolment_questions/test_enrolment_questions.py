@@ -27,6 +27,7 @@ from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment_questions.actions import answer, set_questions
 from lms.enrolment_questions.models import EnrolmentAnswers
 from lms.enrolment_questions.queries import list_open
+from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.models import Person
 from tests.factories import EARLY, Make
 
@@ -241,6 +242,35 @@ def test_a_file_is_kept_replaced_and_erased_with_its_person(app: APIFlask, make:
         erase()
         assert not files.has(key)
     assert answers_of(app, person) == []
+
+
+def test_after_a_merge_is_undone_each_has_the_own_file(app: APIFlask, make: Make, series: Series) -> None:
+    """The kept person answered anew with the file of the merged one; neither loses it by what the other does."""
+    kept, merged, by = make.person("Kept"), make.person("Merged"), make.administrator()
+    address = "/series/customs/questions"
+    file = (io.BytesIO(PDF), "plan.pdf")
+    assert post(signed_in(make, merged), address, {"answers-post": "Busia", "answers-plan": file}).status_code == 303
+    with app.app_context():
+        merge_people(kept.public_id, merged.public_id, reason="the same", by=by, at=EARLY)
+    client = signed_in(make, kept)
+    assert post(client, address, {"answers-post": "Malaba"}).status_code == 303
+    again = (io.BytesIO(pdf(200)), "plan.pdf")
+    assert post(client, address, {"answers-post": "Malaba", "answers-plan": again}).status_code == 303
+    (before,) = answers_of(app, merged)
+    with app.app_context():
+        assert files.has(before["plan"]["key"])
+
+        @action
+        def take_over() -> None:
+            row = db.session.scalars(select(EnrolmentAnswers).where(EnrolmentAnswers.person_id == kept.id)).one()
+            row.answers = {**row.answers, "plan": before["plan"]}
+
+        take_over()
+        undo_merge(merged.public_id, by=by, at=EARLY)
+    keys = [answers["plan"]["key"] for person in (kept, merged) for answers in answers_of(app, person)]
+    assert len(set(keys)) == 2
+    with app.app_context():
+        assert all(files.has(key) for key in keys)
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,13 @@ from lms.core.database.session import action, db
 from lms.core.time import clock
 from lms.feedback import actions
 from lms.feedback.models import FeedbackAnswer
-from lms.feedback.queries import counted_answers, form_of, results_of
+from lms.feedback.queries import counted_answers, form_of, outdated_mails, results_of
 from lms.feedback.rules import make_link, shown_groups
 from lms.mail import rendering
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import OutboxMail
 from lms.people.actions.mails import stop_mails
-from lms.people.actions.merging import merge_people
+from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person
 from lms.people.models import Person
 from tests.factories import Make
@@ -204,6 +204,8 @@ def test_merged_people_count_once_and_erased_people_lose_their_words(app: APIFla
     held.answer(first, 3, at=held.at + timedelta(minutes=2))
     with app.app_context():
         assert [row.rating for row in counted_answers([held.lecture.id])] == [3]
+        undo_merge(second.public_id, by=by, at=held.at)
+        assert {row.person_id: row.rating for row in counted_answers([held.lecture.id])} == {first.id: 3, second.id: 5}
     other = held.attend(email="other@example.org")
     held.answer(other, 4, best="My words")
     with app.app_context():
@@ -214,6 +216,17 @@ def test_merged_people_count_once_and_erased_people_lose_their_words(app: APIFla
 
 def mails() -> list[OutboxMail]:
     return list(db.session.scalars(select(OutboxMail).where(OutboxMail.template == "feedback_asked")))
+
+
+def test_who_answered_before_a_merge_is_not_asked_after_it(app: APIFlask, held: Held) -> None:
+    kept, merged = held.attend(), held.attend()
+    held.answer(merged)
+    with app.app_context():
+        merge_people(kept.public_id, merged.public_id, reason="The same", by=held.make.administrator(), at=held.at)
+        assert actions.ask_for_feedback(at=held.at) == 1
+        assert mails() == []
+        asked = OutboxMail(id=1, person_id=kept.id, payload={"lecture_id": held.lecture.id})
+        assert outdated_mails([asked]) == {1}
 
 
 def test_who_attended_is_asked_once_by_a_link_of_their_own(
