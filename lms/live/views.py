@@ -243,7 +243,6 @@ def captions(lecture_id: int, language: str, ending: str) -> ResponseReturnValue
         "inline" if ending == "vtt" else "attachment",
         filename=f"{lecture_id}-{language}.{ending}",
     )
-    answer.cache_control.private = True
     return answer
 
 

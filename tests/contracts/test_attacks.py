@@ -62,6 +62,10 @@ TYPED = {
     "seat_entry": {"nominee"},
     "nomination": {"full_name", "native_name", "organisation", "job_title", "reason", "letter_name"},
     "requested_change": {"value"},
+    "question": {"text", "answer", "reason"},
+    "poll": {"text"},
+    "knowledge_check": {"title"},
+    "hidden_comment": {"reason"},
 }
 """The columns of text that somebody writes freely."""
 ENDLESS = {"live.state"}
@@ -412,9 +416,8 @@ def test_a_file_has_a_name_that_every_system_takes(calculated: list[tuple[str, s
         assert "X-Evil" not in answer.headers
         if given is not None and not path.startswith("/static/"):
             named += 1
-            plain = (
-                r'(attachment|inline); filename="?[A-Za-z0-9][A-Za-z0-9._-]*\.(csv|xlsx|pdf|png|gif|jwt|json|ics|md)"?'
-            )
+            endings = "csv|xlsx|pdf|png|gif|jwt|json|ics|md|vtt"
+            plain = rf'(attachment|inline); filename="?[A-Za-z0-9][A-Za-z0-9._-]*\.({endings})"?'
             assert re.fullmatch(plain + r"(; filename\*=UTF-8''[A-Za-z0-9%._~-]+)?", given), (path, given)
     assert named > 10
 

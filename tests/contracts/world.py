@@ -58,7 +58,7 @@ from lms.discussion.polls import change_poll, make_poll
 from lms.enrolment import batch_actions as enrolments
 from lms.enrolment.actions.calendars import make_address, note_reading
 from lms.enrolment.models import EnrolmentStatus
-from lms.enrolment_questions.actions import set_questions
+from lms.enrolment_questions.actions import answer, read_file, set_questions
 from lms.live.tokens import make_mark, make_token
 from lms.mail.outbox import OutboxMail
 from lms.materials.actions import upload_file
@@ -610,6 +610,7 @@ def _things(world: World) -> None:
         assert number is not None, "the person of each place earns a certificate"
         place.number = write(number)
         set_questions(place.slug, QUESTIONS, by=SYSTEM, at=at)
+        _answer_questions(place, Make(world.app).actor(place.person), at)
         place.record = make_record(place.person.id, by=SYSTEM, at=at).number
         place.import_id = keep_file(place.lectures["held"], report(place), file_name="r.csv", options={}, by=by, at=at)
         _unknown_people(place, by, at)
@@ -664,6 +665,12 @@ def _things(world: World) -> None:
             world.tokens[kind][role] = _public_id_of_last(ApiToken, Make(world.app).token(owner))
             session_secret = begin_session(owner.id, Device("Safari", "iPhone"), lasts=timedelta(days=9), at=now)
             world.sessions[kind][role] = _public_id_of_last(SignInSession, session_secret)
+
+
+def _answer_questions(place: Place, by: Actor, at: datetime) -> None:
+    """What the person of a place answered at enrolment, with a file."""
+    plan = read_file(io.BytesIO(PICTURE), "plan.gif", field="plan")
+    answer(_series(place.slug), {"post": "Malaba"}, sent_files={"plan": plan}, by=by, at=at)
 
 
 def _add_question(place: Place, *, at: datetime) -> None:
