@@ -416,7 +416,7 @@ def test_a_file_has_a_name_that_every_system_takes(calculated: list[tuple[str, s
         assert "X-Evil" not in answer.headers
         if given is not None and not path.startswith("/static/"):
             named += 1
-            endings = "csv|xlsx|pdf|png|gif|jwt|json|ics|md|vtt"
+            endings = "csv|xlsx|pdf|png|gif|jwt|json|ics|md|vtt|txt"
             plain = rf'(attachment|inline); filename="?[A-Za-z0-9][A-Za-z0-9._-]*\.({endings})"?'
             assert re.fullmatch(plain + r"(; filename\*=UTF-8''[A-Za-z0-9%._~-]+)?", given), (path, given)
     assert named > 10
