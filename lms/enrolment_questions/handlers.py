@@ -12,13 +12,15 @@ from lms.core.base.events import (
 )
 from lms.core.base.roles import SYSTEM
 from lms.enrolment_questions.actions import forget_answers, part_files
-from lms.enrolment_questions.queries import file_keys, list_open, rows_of
+from lms.enrolment_questions.queries import file_keys, is_anything_asked, list_open, rows_of
 
 
 @handles(EnrolmentAnswersAsked)
 def add_open_questions(event: EnrolmentAnswersAsked) -> None:
     """The organiser's questions to somebody who enrols in a series: whether they were asked, and which must be
     answered."""
+    if not is_anything_asked(event.series_id):
+        return
     series = get_series_by_id(event.series_id, by=SYSTEM)
     for inquiry in list_open(event.person_id, [series], at=event.at):
         event.is_open.append(inquiry.is_open)

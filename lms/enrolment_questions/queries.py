@@ -67,6 +67,11 @@ def current_form(series_id: int | None) -> FormVersion:
     return _forms([series_id])[series_id]
 
 
+def is_anything_asked(series_id: int) -> bool:
+    """Whether somebody who enrols in a series is asked something there or at registration."""
+    return any(form.questions for form in _forms([None, series_id]).values())
+
+
 def _forms(series_ids: Collection[int | None]) -> dict[int | None, FormVersion]:
     forms: dict[int | None, FormVersion] = dict.fromkeys(series_ids, FormVersion(None, 0, ()))
     known = [series_id for series_id in series_ids if series_id is not None]
