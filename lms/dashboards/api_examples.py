@@ -69,6 +69,11 @@ _STEPS: Mapping[tuple[str, str], tuple[_Step, ...]] = {
         _Step("SERIES", "/admin/series?limit=200", "[.items[] | select(.certificates_earned > 0)][0].slug"),
         _Step("NUMBER", "/series/$SERIES/certificates?limit=1", ".items[0].number"),
     ),
+    ("learning-records", "number"): (
+        _PERSON,
+        _Step("RECORD", "/people/$PERSON/learning-records", ".number", {}),
+    ),
+    ("checks", "check_id"): (_Step("CHECK", "/series/{series}/checks", ".items[0].id"),),
     ("messages", "message_id"): (_Step("MESSAGE", "/series/{series}/messages", ".id", _DRAFT),),
     ("reports", "public_id"): (_Step("REPORT", "/reports?limit=1", ".items[0].id", is_open=True),),
     ("saved-reports", "public_id"): (_Step("SAVED", "/saved-reports", ".id", {"name": "Example", "country": "KE"}),),
@@ -208,7 +213,7 @@ def _first(schema: Mapping[str, Any]) -> Any:
 
 
 def _step(step: _Step, site: Site) -> str:
-    words = ["curl -s", *([] if step.is_open else [_BEARER]), *([_data(step.body)] if step.body else [])]
+    words = ["curl -s", *([] if step.is_open else [_BEARER]), *([] if step.body is None else [_data(step.body)])]
     return f"{step.variable}=$({' '.join(words)} \"{site.address_of(step.address)}\" | jq -r '{step.key}')"
 
 

@@ -30,8 +30,8 @@ def _as_it_was(world: World) -> Iterator[None]:
 class Shell:
     """Runs curl against the application, and the few forms of jq that the examples have."""
 
-    def __init__(self, world: World) -> None:
-        self.world, self.variables = world, {"TOKEN": world.bearers["administrator"]}
+    def __init__(self, world: World, role: str = "administrator") -> None:
+        self.world, self.variables = world, {"TOKEN": world.bearers[role]}
 
     def run(self, line: str) -> TestResponse:
         """Runs a line, and keeps what it assigns."""
@@ -95,7 +95,12 @@ def test_every_example_that_reads_runs_and_returns_what_is_documented(world: Wor
                 shell.variables[name] = known
         for anchor, line in lines.items():
             if anchor.startswith("e-get-"):
-                answer = shell.run(unescape(line))
+                if "ATTEMPT_ID" in line:  # only who began an attempt reads it
+                    name, role = ("mine", "trainee") if "/series/mine/" in line else ("theirs", "other trainee")
+                    attempt_id = world.places[name].attempt_id
+                    answer = Shell(world, role).run(unescape(line).replace("ATTEMPT_ID", attempt_id))
+                else:
+                    answer = shell.run(unescape(line))
                 rule, _values = world.app.url_map.bind("localhost").match(answer.request.path, "GET", return_rule=True)
                 run.add(rule.rule)
                 fault = checker.fault("GET", rules[rule.rule], answer)

@@ -70,6 +70,11 @@ RESOURCES = (
         "Groups that watch together, their lists and signatures.",
         ("groups", "groups/people", "check-ins"),
     ),
+    Resource(
+        "Knowledge checks",
+        "Question banks, knowledge checks, attempts and results.",
+        ("question-bank", "checks", "attempts"),
+    ),
     Resource("Questions", "Questions of lectures, votes, and raised hands.", ("questions", "hand", "hands")),
     Resource("Polls", "Polls of lectures, their answers and results.", ("polls",)),
     Resource("Certificates", "Read, verify, download, revoke and withdraw certificates.", ("certificates",)),
