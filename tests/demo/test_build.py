@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ from lms.people.queries.mails import count_stopped
 from lms.people.queries.persons import find_person_by_email
 from lms.reports.queries.figures import public_totals, totals
 from lms.reports.queries.snapshots import list_snapshots
-from lms.reports.rules import Slice
+from lms.reports.rules import Ratings, Slice
 from lms.reports.snapshots import thaw
 from lms.speakers.models import LectureSpeaker, Speaker
 from tests.demo.counting import attended_in
@@ -116,7 +117,8 @@ def test_headline_figures_are_those_of_an_independent_count(now: datetime) -> No
         "and nominees who accepted"
     )
     assert figures.certificates == db.session.scalar(select(func.count()).select_from(Award))
-    assert public_totals(at=now) == figures
+    assert figures.ratings.answers > 0
+    assert public_totals(at=now) == replace(figures, ratings=Ratings()), "public pages show no satisfaction"
 
 
 @pytest.mark.usefixtures("context")
@@ -393,10 +395,12 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Lectures that wait for their staff",
         "Files of lectures",
         "Nominations",
+        "Knowledge checks",
         "Messages",
         "Calendars",
         "Lecture that is cancelled",
         "E-mails about certificates, recordings, and the week",
+        "Feedback",
         "People who registered twice",
         "Public figures",
     ]
