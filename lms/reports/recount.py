@@ -276,7 +276,8 @@ class RecountRows:
     def _ratings(lecture_id: int) -> dict[int, int | None]:
         """The people and their ratings of a lecture: of a person's records, the answer that was changed last counts."""
         rows = _read(FeedbackAnswer, AnswerRow, FeedbackAnswer.lecture_id == lecture_id)
-        query = select(Person.id, Person.canonical_id).where(Person.id.in_([row.person_id for row in rows]))
+        answered = select(FeedbackAnswer.person_id).where(FeedbackAnswer.lecture_id == lecture_id)
+        query = select(Person.id, Person.canonical_id).where(Person.id.in_(answered))
         roots = {person: canonical_id or person for person, canonical_id in db.session.execute(query)}
         ordered = sorted(rows, key=lambda row: (row.changed_at, row.id))
         return {roots[row.person_id]: row.rating for row in ordered}

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.core import get_global
-from babel.localedata import exists, load
+from babel.localedata import exists, resolve_locale_filename
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -252,12 +255,18 @@ def test_the_rotation_says_how_often_it_was_night_for_most_of_a_country() -> Non
     assert rotation(few, [Lasting(one, one + timedelta(minutes=90)) for one in starts]).nights == []
 
 
+def own_data(locale: str) -> dict[str, Any]:
+    """What CLDR says of a locale itself. Babel would keep what its `load` returns in place of the whole locale."""
+    data: dict[str, Any] = pickle.loads(Path(resolve_locale_filename(locale)).read_bytes())
+    return data
+
+
 def test_weekends_are_those_of_cldr() -> None:
     weekends = {}
     for code in {*territories().values(), *CLDR}:
         known: dict[str, object] = get_global("territory_languages").get(code, {})
         name = next((f"{one}_{code}" for one in (*known, "en") if exists(f"{one}_{code}")), None)
-        week = load(name, merge_inherited=False).get("week_data", {}) if name is not None else {}
+        week = own_data(name).get("week_data", {}) if name is not None else {}
         first, last = week.get("weekend_start", 5), week.get("weekend_end", 6)
         weekends[code] = frozenset((first + number) % 7 for number in range((last - first) % 7 + 1))
     assert {code: days for code, days in weekends.items() if days != {5, 6}} == CLDR

@@ -119,8 +119,8 @@ PAGES = {
     ("/series/cross-border/certificates", "administrator"): 18,  # two about the design, whose words decide on titles
     ("/lectures/{held}/roster", "instructor"): 20,
     ("/lectures/{live}/roster", "instructor"): 18,
-    ("/lectures/{held}/room", "trainee"): 18,  # captions, and four for questions
-    ("/lectures/{live}/room", "trainee"): 14,
+    ("/lectures/{held}/room", "trainee"): 19,  # captions, and five for questions, hands and polls
+    ("/lectures/{live}/room", "trainee"): 15,
 }
 WITHOUT_ROWS = {
     ("/country/nominations", "focal_point"): 7,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
-from werkzeug.routing import IntegerConverter, Rule
+from werkzeug.routing import AnyConverter, IntegerConverter, Rule
 
 from tests.factories import Make
 
@@ -31,7 +31,11 @@ def rules(app: APIFlask, method: str) -> list[Rule]:
 def address(app: APIFlask, rule: Rule, numbers: int, texts: str) -> str:
     adapter = app.url_map.bind("localhost")
     values: dict[str, Any] = {
-        name: numbers if isinstance(converter, IntegerConverter) else texts
+        name: numbers
+        if isinstance(converter, IntegerConverter)
+        else min(converter.items)
+        if isinstance(converter, AnyConverter)
+        else texts
         for name, converter in rule._converters.items()
     }
     url = adapter.build(rule.endpoint, {**values, **(rule.defaults or {})}, method=next(iter(rule.methods or ())))
