@@ -204,13 +204,31 @@ def end_of_waiting(session: StreamSession, number: int, waited: float) -> RunEnd
     """How a run ends that has `waited` for a chunk, in seconds; null to go on waiting."""
     is_over = is_session_over(session, number, waited)
     if is_over or waited > GAP_SECONDS:
-        names = (int(name) for name, _at in files.listed(chunk_folder(session)) if name.isdecimal())
-        later = min((name for name in names if name > number), default=None)
+        later = _chunk_after(session, number)
         if later is not None:
             return RunEnd(End.GAP, ChunkPlace(later, 0))
     if session.stopped_at is not None:
         return RunEnd(End.FINAL, ChunkPlace(number, 0)) if is_over else None
     return RunEnd(End.IDLE, ChunkPlace(number, 0)) if waited > IDLE_SECONDS else None
+
+
+def resumes_after(session: StreamSession, number: int, *, waited: float, later_for: float) -> int | None:
+    """The chunk at which a session continues whose chunk `number` does not come; null to go on waiting.
+
+    `waited`: seconds without a chunk that can be used; `later_for`: seconds since a later one was seen, because what
+    comes out of order after a silence has its time too.
+    """
+    if later_for <= GAP_SECONDS and not is_session_over(session, number, waited):
+        return None
+    later = _chunk_after(session, number)
+    resumed = max((epoch.resume_chunk or 0 for epoch in epochs_of(session)), default=0)
+    return later if later is not None and later > resumed else None
+
+
+def _chunk_after(session: StreamSession, number: int) -> int | None:
+    """The first chunk that came of those after a number; null if none did."""
+    names = (int(name) for name, _at in files.listed(chunk_folder(session)) if name.isdecimal())
+    return min((name for name in names if name > number), default=None)
 
 
 def is_session_over(session: StreamSession, number: int, waited: float) -> bool:

@@ -45,6 +45,7 @@ from lms.streaming.rules import (
 )
 from lms.streaming.session_runs import (
     Beginning,
+    ChunkPlace,
     End,
     RunEnd,
     RunReading,
@@ -52,6 +53,7 @@ from lms.streaming.session_runs import (
     epochs_of,
     find_beginning,
     is_session_over,
+    resumes_after,
 )
 from lms.streaming.webm import NotWebm
 
@@ -98,6 +100,7 @@ class StreamPackager:
         self._next_chunk: dict[int, int] = {}
         self._full_written_at = self._published_at = self._state_at = 0.0
         self._counted: int | None = None
+        self._skipping: tuple[tuple[int, int], float] | None = None
 
     def run(self) -> None:
         """Packages all sessions of the stream, and waits for more while one is open."""
@@ -145,11 +148,29 @@ class StreamPackager:
                 last_chunk_at = time.monotonic()
                 if end is End.FAILED:
                     self._stopping.wait(session.failures)
-            else:
-                waited = time.monotonic() - last_chunk_at
+            elif not self._skip_gap(session, waited := time.monotonic() - last_chunk_at):
                 if waited > ABANDONED_SECONDS or is_session_over(session, self._next_chunk.get(session.id, 0), waited):
                     note_packaged(session.id, at=clock.now())
                 self._stopping.wait(CHUNK_SECONDS)
+
+    def _skip_gap(self, session: StreamSession, waited: float) -> bool:
+        """Continues after chunks that do not come though later ones do, where no run of ffmpeg waits for them."""
+        number, now = self._next_chunk.get(session.id, 0), time.monotonic()
+        if not number or (session.last_chunk or 0) <= number:
+            return False
+        waits_for = (session.id, number)
+        if self._skipping is None or self._skipping[0] != waits_for:
+            self._skipping = waits_for, now
+        later = resumes_after(session, number, waited=waited, later_for=now - self._skipping[1])
+        if later is None:
+            return False
+        epochs = epochs_of(session)
+        started_ms = clock.to_ms(session.started_at)
+        epoch_id = epochs[-1].id if epochs else begin_epoch(session.id, start_ms=0, wall_ms=started_ms)
+        close_epoch(epoch_id, resumes_at=ChunkPlace(later, 0), is_failed=True)
+        log.warning("chunks are missing", session=session.public_id, first=number, until=later)
+        self._next_chunk[session.id] = later
+        return True
 
     def _check_lease(self) -> None:
         if not self._is_ours():

@@ -222,11 +222,17 @@ sendings = st.lists(
 )
 
 
+LOST_AFTER_SLEEP = Sending(8, keys=2, lost=frozenset({3}), sleeps_after=2)
+LOST_AFTER_WAKING_AND_BEFORE_A_KEY = Sending(10, keys=3, shift=-5, lost=frozenset({1, 3}), sleeps_after=0)
+LATE_AFTER_SLEEP = Sending(10, late=frozenset({3}), sleeps_after=2)
 NOTHING_COMES = [Sending(2, end="paused", after=18, lost=frozenset({0, 1})), Sending(1, lost=frozenset({0}))]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(sendings=[Sending(4, end="paused", after=3, ahead=2), Sending(3, ahead=2)], kills=[1], dies=[90], upload=3)
+@example(sendings=[LOST_AFTER_SLEEP], kills=[], dies=[], upload=1)
+@example(sendings=[LOST_AFTER_WAKING_AND_BEFORE_A_KEY], kills=[], dies=[], upload=1)
+@example(sendings=[LATE_AFTER_SLEEP], kills=[], dies=[], upload=1)
 @example(sendings=NOTHING_COMES, kills=[], dies=[], upload=9)
 @given(
     sendings=sendings,
