@@ -17,7 +17,7 @@ ATTRIBUTES = ("title", "alt", "placeholder", "aria-label", "label")
 NAMES = frozenset(
     [
         "Serai", "Zoom", "Teams", "Webex", "Moodle", "Google", "Outlook", "LinkedIn", "Chrome", "Firefox", "Safari",
-        "Unicode", "English", "Kenya", "cookie", "government", "business", "academia", "other",
+        "Unicode", "English", "Kenya", "cookie", "government", "business", "academia", "other", "vtt", "srt",
         "Fatima", "Zahra", "Benali", "Achieng", "Odhiambo", "Nameless",
     ]
 )  # fmt: skip

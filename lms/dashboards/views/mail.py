@@ -273,6 +273,7 @@ def one_mail(mail_id: int) -> ResponseReturnValue:
         found=mail,
         can=can,
         **_parts(message),
+        mail_language=row.locale,
         title=str(row.payload.get("title") or ""),
     )
 
@@ -314,6 +315,7 @@ def mail_template(template: str) -> ResponseReturnValue:
         languages=languages,
         missing=missing,
         **_parts(message),
+        mail_language=language,
     )
 
 
