@@ -234,7 +234,7 @@ def write(questions: Iterable[tuple[QuestionKind, Definition]]) -> tuple[str, li
             left_out.append(definition["title"] or definition["text"])
             continue
         title = f"::{_escaped(definition['title'])}::" if definition["title"] else ""
-        why = f"\n\t####{_escaped(definition['explanation'])}" if definition["explanation"] else ""
+        why = f"\n\t####{_part(definition['explanation'])}" if definition["explanation"] else ""
         blocks.append(f"{title}[plain]{_escaped(definition['text'])}{{{answers}{why}\n}}\n")
     return "\n".join(blocks), left_out
 
@@ -244,25 +244,30 @@ def _written(kind: QuestionKind, definition: Definition) -> str | None:
         case QuestionKind.ONE:
             right = set(definition["right"])
             options = enumerate(definition["options"])
-            return "".join(f"\n\t{'=' if number in right else '~'}{_escaped(text)}" for number, text in options)
+            return "".join(f"\n\t{'=' if number in right else '~'}{_part(text)}" for number, text in options)
         case QuestionKind.SEVERAL:
             right = set(definition["right"])
             share, others = 100 / len(right), len(definition["options"]) - len(right)
             weights = (f"%{share:.5g}%", f"%{-100 / others if others else 0:.5g}%")
             options = enumerate(definition["options"])
-            return "".join(f"\n\t~{weights[number not in right]}{_escaped(text)}" for number, text in options)
+            return "".join(f"\n\t~{weights[number not in right]}{_part(text)}" for number, text in options)
         case QuestionKind.TRUE_FALSE:
             return "TRUE" if definition["is_true"] else "FALSE"
         case QuestionKind.NUMBER:
             return f"#{definition['value']}:{definition['tolerance']}"
         case QuestionKind.SHORT_TEXT:
-            return "".join(f"\n\t={_escaped(form)}" for form in definition["forms"])
+            return "".join(f"\n\t={_part(form)}" for form in definition["forms"])
         case QuestionKind.MATCHING:
             pairs = list(zip(definition["options"], definition["matches"], strict=False))
             others = definition["matches"][len(definition["options"]) :]
-            lines = [f"\n\t={_escaped(left)} -> {_escaped(match)}" for left, match in pairs]
-            return "".join([*lines, *(f"\n\t= -> {_escaped(match)}" for match in others)])
+            lines = [f"\n\t={_part(left)} -> {_part(match)}" for left, match in pairs]
+            return "".join([*lines, *(f"\n\t= -> {_part(match)}" for match in others)])
     return None
+
+
+def _part(text: str) -> str:
+    """An answer or explanation. What looks like HTML or a format is said to be neither."""
+    return f"[plain]{_escaped(text)}" if _TAG.search(text) or _FORMAT.match(text) else _escaped(text)
 
 
 def _escaped(text: str) -> str:

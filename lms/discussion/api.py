@@ -18,6 +18,7 @@ from lms.discussion.panel import throttle_questions, throttle_votes
 from lms.discussion.queries import QuestionView, get_access, get_question, list_questions
 from lms.web.api.api import AnswerSchema, Instant, Nothing, PageQuery, integer_cursor
 from lms.web.api.idempotency import idempotent
+from lms.web.api.inputs import StrictBoolean
 from lms.web.request.guards import SIGNED_IN, allow, scope
 from lms.web.request.identity import current_actor
 
@@ -37,7 +38,7 @@ class AskIn(ForWhomIn):
     """A question. `anonymous`: other participants do not see the name."""
 
     text = String(required=True)
-    anonymous = Boolean(load_default=False)
+    anonymous = StrictBoolean(load_default=False)
 
 
 class QuestionChangeIn(Schema):
@@ -47,7 +48,7 @@ class QuestionChangeIn(Schema):
     state = Enum(QuestionState, by_value=True, load_default=None, allow_none=True)
     answer = String(load_default=None, allow_none=True)
     reason = String(load_default=None, allow_none=True)
-    answering = Boolean(load_default=False)
+    answering = StrictBoolean(load_default=False)
 
 
 class QuestionMergeIn(Schema):
@@ -209,7 +210,7 @@ class PollIn(Schema):
 
     text = String(required=True)
     options = List(String(), required=True, validate=Length(max=20))
-    several = Boolean(load_default=False)
+    several = StrictBoolean(load_default=False)
 
 
 class BallotIn(ForWhomIn):

@@ -125,17 +125,20 @@ def fill(tables: list[Table], rows: int) -> None:
     engine = db.engine.execution_options(**{UNWATCHED: True})  # the oldest form has no table for stamps
     with engine.begin() as connection:
         for table in tables:
-            choices = {}
+            choices: dict[str, str] = {}
+            left_out = set()
             for check in inspect(connection).get_check_constraints(table.name):
                 quoted = re.search(r"'(\w+)'", check["sqltext"])
                 named = re.search("|".join(rf"\b{column.name}\b" for column in table.columns), check["sqltext"])
+                if either := re.search(r"\(?\w+ IS NULL\)? (?:!=|<>) \(?(\w+) IS NULL", check["sqltext"]):
+                    left_out.add(either[1])
                 if quoted and named:
                     choices[named.group()] = f"'{quoted.group(1)}'"
             chosen = {column: value(table, column, choices) for column in table.columns}
             given = {
                 column.name: sql if sqlite else f"CAST({sql} AS {type_of(column)})"
                 for column, sql in chosen.items()
-                if sql is not None
+                if sql is not None and column.name not in left_out
             }
             names = ", ".join(f'"{name}"' for name in given)
             statement = f'{many} INSERT INTO "{table.name}" ({names}) SELECT {", ".join(given.values())} FROM {source}'

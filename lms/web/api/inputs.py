@@ -63,6 +63,15 @@ def _options(part: Field[Any], defaults: bool, described: bool) -> dict[str, Any
     return options
 
 
+class StrictBoolean(api.Boolean):
+    """True or false, without the numbers and words that marshmallow reads as one of them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 def _field(hint: Any, **options: Any) -> api.Field[Any]:
     """The field of a type. Raises LookupError for a type that has none."""
     kinds = [kind for kind in get_args(hint) if kind is not NoneType]
@@ -73,7 +82,7 @@ def _field(hint: Any, **options: Any) -> api.Field[Any]:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return api.Enum(hint, by_value=True, **options)
     if hint is bool:
-        return api.Boolean(truthy={True}, falsy={False}, **options)
+        return StrictBoolean(**options)
     if hint is int:
         return api.Integer(strict=True, **options)
     return _PLAIN[hint](**options)
