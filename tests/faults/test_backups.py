@@ -165,7 +165,7 @@ def test_a_backup_while_four_clients_write_restores_to_a_site_in_which_nothing_i
     assert "faults 0" in output
     done(target, "report", "verify")
     totals = json.loads(done(target, "report", "totals", "--format", "json"))["totals"]
-    assert totals == manifest["figures"]
+    assert {name: totals[name] for name in manifest["figures"]} == manifest["figures"]
     assert totals["certificates"] == PEOPLE
     app = create_app(target)
     with app.app_context():
@@ -226,7 +226,8 @@ def test_a_restore_that_is_killed_serves_nothing_and_can_be_run_again(
     if target.unfinished_restore.exists():
         done(target, "restore", folder)
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert json.loads(done(target, "report", "totals", "--format", "json"))["totals"] == manifest["figures"]
+    totals = json.loads(done(target, "report", "totals", "--format", "json"))["totals"]
+    assert {name: totals[name] for name in manifest["figures"]} == manifest["figures"]
     done(target, "report", "verify")
     assert {str(path.relative_to(target.folder)) for path in target.folder.rglob("*.pdf")} == {
         path for path in manifest["files"] if path.endswith(".pdf")
