@@ -83,7 +83,10 @@ class Site:
         answers, and a process that was just forked looks like its server."""
         names = {name for _pid, names in self._children("serve") for name in names}
         beside = {"worker", "packager"} if self.config.sqlite_file else set()
-        return len(self.web_processes()) == workers and beside <= names and (not worker or bool(self.workers()))
+        servers = sum("serve" in process.args for process in self._running)  # each with as many web processes
+        return (
+            len(self.web_processes()) == workers * servers and beside <= names and (not worker or bool(self.workers()))
+        )
 
     def _run(self, *command: str) -> None:
         environment = {**os.environ, **self.config.environment()}
