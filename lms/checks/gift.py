@@ -266,7 +266,7 @@ def _written(kind: QuestionKind, definition: Definition) -> str | None:
 
 
 def _part(text: str) -> str:
-    """An answer or explanation. What looks like HTML or a format is said to be neither."""
+    """An answer or explanation, marked as plain text where it looks like HTML or begins with a format."""
     return f"[plain]{_escaped(text)}" if _TAG.search(text) or _FORMAT.match(text) else _escaped(text)
 
 

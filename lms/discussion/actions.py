@@ -321,10 +321,10 @@ def merge_questions(lecture_id: int, question_id: int, into_id: int, *, by: Acto
 
 def unite_hands(kept_id: int, merged_id: int) -> None:
     """Lowers the hands of a merged person where the kept one has raised theirs too, inside the running action."""
-    kept = select(RaisedHand.lecture_id).where(RaisedHand.person_id == kept_id).scalar_subquery()
+    lectures_of_kept = select(RaisedHand.lecture_id).where(RaisedHand.person_id == kept_id).scalar_subquery()
     db.session.execute(
         delete(RaisedHand)
-        .where(RaisedHand.person_id == merged_id, RaisedHand.lecture_id.in_(kept))
+        .where(RaisedHand.person_id == merged_id, RaisedHand.lecture_id.in_(lectures_of_kept))
         .execution_options(synchronize_session=False)
     )
 

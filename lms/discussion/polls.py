@@ -160,13 +160,6 @@ def countries_of(poll: Poll) -> list[tuple[str, int]]:
     return listed
 
 
-def count_polls(lecture_id: int) -> tuple[int, int]:
-    """How many polls of a lecture were opened, and how many answers they have. Its callers check who asks."""
-    query = select(Poll.id).where(Poll.lecture_id == lecture_id, Poll.state != PollState.DRAFT)
-    ids = read_column(query)
-    return len(ids), sum(sets.total() for sets in _counted(ids).values()) if ids else 0
-
-
 def _begin(lecture_id: int, by: Actor) -> None:
     one_at_a_time(f"discussion of lecture {lecture_id}")
     _forget(lecture_id)

@@ -356,28 +356,6 @@ def is_up(lecture_id: int, person_id: int) -> bool:
     )
 
 
-@dataclass(frozen=True)
-class DiscussionCounts:
-    """Questions that were asked and not hidden, and those answered, live or in writing."""
-
-    questions: int = 0
-    answered: int = 0
-
-
-def count_discussion(lecture_id: int) -> DiscussionCounts:
-    """How many questions a lecture had. Questions of erased people count; merged ones count once. Its callers check who
-    asks."""
-    query = (
-        select(LectureQuestion.state, func.count())
-        .where(LectureQuestion.lecture_id == lecture_id, LectureQuestion.merged_into_id.is_(None))
-        .group_by(LectureQuestion.state)
-    )
-    counts = dict(read(query))
-    answered = counts.get(QuestionState.ANSWERED, 0)
-    waiting = counts.get(QuestionState.OPEN, 0) + counts.get(QuestionState.WAITING, 0)
-    return DiscussionCounts(answered + waiting, answered)
-
-
 def export_of_person(person_id: int) -> dict[str, Any]:
     """Returns what a person asked, and how often they voted, for their export."""
     own_ids = select(Person.id).where(Person.canonical_id == person_id)

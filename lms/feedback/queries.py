@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 
 from lms.attendance.queries.facts import attended_rows
 from lms.catalogue.models import Lecture, LectureState, Series
@@ -151,7 +151,7 @@ def outdated_mails(mails: Sequence[OutboxMail]) -> set[int]:
 
 
 def answered_ids(lecture_ids: Collection[int]) -> dict[int, set[int]]:
-    """Who answered about each lecture (canonical ids)."""
+    """Returns the people who answered about each lecture (canonical ids)."""
     query = select(FeedbackAnswer.lecture_id, Person.canonical_id)
     query = query.join(Person, Person.id == FeedbackAnswer.person_id)
     answered: dict[int, set[int]] = {lecture_id: set() for lecture_id in lecture_ids}
@@ -369,13 +369,6 @@ def _groups(
         )
         for group in ordered
     }
-
-
-def count_answers(lecture_id: int) -> int:
-    """How many people answered about a lecture."""
-    query = select(func.count(Person.canonical_id.distinct())).select_from(FeedbackAnswer)
-    query = query.join(Person, Person.id == FeedbackAnswer.person_id)
-    return db.session.scalar(query.where(FeedbackAnswer.lecture_id == lecture_id)) or 0
 
 
 def export_of_person(person_id: int) -> list[dict[str, Any]]:

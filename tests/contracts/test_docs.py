@@ -184,7 +184,7 @@ def test_decisions_are_listed_by_subject_and_status() -> None:
 
 
 def test_the_readme_has_the_pictures_that_the_tool_draws() -> None:
-    """They are drawn anew by `make pictures README=1`, and small."""
+    """`make pictures README=1` draws them again; they are small."""
     drawn = re.findall(r'^    "(\w+)": \(', (ROOT / "tools/pictures.py").read_text().partition("README = {")[2], re.M)
     files = sorted((ROOT / "docs/pictures").iterdir())
     shown = re.findall(r"\(docs/pictures/(\w+)\.webp\)", (ROOT / "README.md").read_text(encoding="utf-8"))

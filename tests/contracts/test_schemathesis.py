@@ -139,6 +139,18 @@ NOT_GUESSED = {
     "POST lectures/{lecture_id}/appeals",
     "POST appeals/{appeal_id}/withdraw",
     "POST check-ins",
+    "POST lectures/{lecture_id}/feedback",
+    "POST lectures/{lecture_id}/hand",
+    "POST lectures/{lecture_id}/polls/{poll_id}/vote",
+    "POST lectures/{lecture_id}/questions",
+    "POST lectures/{lecture_id}/questions/{question_id}/vote",
+    "POST series/{slug}/checks/{check_id}/attempts",
+    "GET series/{slug}/attempts/{attempt_id}",
+    "PATCH series/{slug}/attempts/{attempt_id}",
+    "POST series/{slug}/attempts/{attempt_id}/submit",
+    # Somebody who attended a lecture; two open questions
+    "POST people/{public_id}/learning-records",
+    "POST lectures/{lecture_id}/questions/{question_id}/merge",
     # The key of what was looked at a moment before
     "POST lectures/{lecture_id}/times",
     "POST series/{slug}/policy",

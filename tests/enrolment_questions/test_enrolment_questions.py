@@ -245,7 +245,7 @@ def test_a_file_is_kept_replaced_and_erased_with_its_person(app: APIFlask, make:
 
 
 def test_after_a_merge_is_undone_each_has_the_own_file(app: APIFlask, make: Make, series: Series) -> None:
-    """The kept person answered anew with the file of the merged one; neither loses it by what the other does."""
+    """The kept person answered again with the file of the merged one; neither loses it by what the other does."""
     kept, merged, by = make.person("Kept"), make.person("Merged"), make.administrator()
     address = "/series/customs/questions"
     file = (io.BytesIO(PDF), "plan.pdf")

@@ -144,7 +144,7 @@ def test_an_answer_keeps_its_question(app: APIFlask, held: Held) -> None:
 
 
 def test_a_form_of_200_questions_is_refused_and_others_cannot_write_one(app: APIFlask, held: Held) -> None:
-    """By whoever gives another lecture."""
+    """By the instructor of another lecture."""
     with app.app_context(), pytest.raises(Invalid, match="at most 12"):
         actions.save_form(held.lecture.id, [{"kind": "text", "text": "?"}] * 200, by=SYSTEM, at=held.at)
     other = held.make.actor(roles=["instructor"])

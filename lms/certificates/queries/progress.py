@@ -184,8 +184,8 @@ def find_prospects(
     prospects = _find_prospects(lectures, person_id=person_id, at=at)
     somebody = person_id or 0
     checks = {
-        series_id: conditions.remaining_checks(asked, [somebody], at=at)[somebody]
-        for series_id, asked in conditions.conditions_of(policies).items()
+        series_id: conditions.remaining_checks(policies_of_series, [somebody], at=at)[somebody]
+        for series_id, policies_of_series in conditions.conditions_of(policies).items()
     }
     return replace(prospects, checks=checks)
 

@@ -113,7 +113,10 @@ def own_to_do(person_id: int, series: Collection[OwnSeries], *, at: datetime) ->
         if own.is_in and not one.is_invited and one.outcome in (Outcome.ABSENT, Outcome.PARTIAL)
     }
     attended = [
-        lecture_id for own in series for lecture_id, one in own.attendance.items() if one.outcome is Outcome.ATTENDED
+        lecture_id
+        for own_series in series
+        for lecture_id, row in own_series.attendance.items()
+        if row.outcome is Outcome.ATTENDED
     ]
     since = at - NEWS
     return OwnToDo(
