@@ -337,7 +337,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /admin/registration-questions": ("snnnny",),
     "GET /series/<slug>/answers": ("snynny", "snnnny", "snmnny"),
     "GET /series/<slug>/answers.<kind>": ("snynny", "snnnny", "snmnny"),
-    "GET /series/<slug>/answers/<person_id>/<key>": ("smmmmm", "smmmmm", "smmmmm"),
+    "GET /series/<slug>/answers/<person_id>/<key>": ("syymmy", "smmmmy", "smmmmy"),
     "PUT /api/v1/series/<slug>/quotas": ("snnnnw", "snnnnw", "snnnnw"),
     "GET /api/v1/series/<slug>/seats": ("snnnyy", "snnnyy", "snnnyy"),
     "GET /api/v1/series/<slug>/hours": ("snynny", "snnnny", "smmmny"),
