@@ -18,6 +18,7 @@ ADMIN, FOCAL_POINT, TRAINEE, VISITOR, API = "admin", "focal.ke", "trainee", "", 
 HELD = "SELECT lecture_id FROM lecture_facts WHERE lecture_id IN (SELECT id FROM lecture WHERE state = 'held') LIMIT 1"
 SERIES = "SELECT slug FROM series WHERE id = (SELECT series_id FROM award LIMIT 1)"
 WITH_SEATS = "SELECT slug FROM series WHERE id = (SELECT series_id FROM seat_entry LIMIT 1)"
+WITH_CHECKS = "SELECT slug FROM series WHERE id = (SELECT series_id FROM knowledge_check ORDER BY id LIMIT 1)"
 NUMBER = (
     "SELECT number FROM certificate JOIN award ON award.id = award_id JOIN person_email USING (person_id) "
     "WHERE address = 'trainee@demo.test'"
@@ -41,6 +42,24 @@ FILES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
     "certificates.jwks": [(VISITOR, "/.well-known/jwks.json", {})],
     "certificates_api.badge": [(API, "/api/v1/certificates/{number}.json", {"number": NUMBER})],
     "certificates_api.download": [(API, "/api/v1/certificates/{number}.pdf", {"number": NUMBER})],
+    "checks.export_questions": [(ADMIN, "/series/{slug}/question-bank.gift", {"slug": WITH_CHECKS})],
+    "checks.results_file": [
+        (
+            ADMIN,
+            f"/series/{{slug}}/checks/{{id}}/results.{kind}",
+            {"slug": WITH_CHECKS, "id": "SELECT id FROM knowledge_check ORDER BY id LIMIT 1"},
+        )
+        for kind in ("csv", "xlsx")
+    ],
+    "discussion.export": [(ADMIN, f"/lectures/{{id}}/questions.{kind}", {"id": HELD}) for kind in ("csv", "xlsx")],
+    "enrolment_questions.answers_file": [
+        (ADMIN, f"/series/{{slug}}/answers.{kind}", {"slug": "SELECT 'digital-customs-for-officials'"})
+        for kind in ("csv", "xlsx")
+    ],
+    "feedback.results_file": [
+        (ADMIN, f"/lectures/{{id}}/feedback-results.{kind}", {"id": "SELECT lecture_id FROM feedback_answer LIMIT 1"})
+        for kind in ("csv", "xlsx")
+    ],
     "dashboards.admin_series_file": [(ADMIN, f"/admin/series.{kind}", {}) for kind in ("csv", "xlsx")],
     "dashboards.lecture_picture": [(VISITOR, "/lectures/{id}/picture.png", {"id": HELD})],
     "dashboards.series_picture": [(VISITOR, "/series/{slug}/picture.png", {"slug": SERIES})],
@@ -113,6 +132,9 @@ FILES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
 }
 NOT_IN_THE_DEMONSTRATION = {
     "certificates.design_look": "of a design that is made first",
+    "certificates.download_record": "of a record that is made first",
+    "certificates_api.download_record": "of a record that is made first",
+    "live.captions": "of a recording that a task makes first",
     "enrolment.own_calendar": "its secret address is on the account page",
     "live.snapshot": "its signed address is in the room",
     "nominations.file_preview_file": "of a file that is uploaded first",

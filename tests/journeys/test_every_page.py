@@ -235,6 +235,8 @@ def _show_each(served: Served, frame: Frame, result: Look) -> Iterator[str]:
         if not answer.ok:
             result.cut.append(f"{path}: {answer.status} {answer.text()[:200]}")
             continue
+        if not answer.headers["content-type"].startswith("text/html"):
+            continue  # a file
         result.pages += 1
         frame.show(answer.text())
         yield path
