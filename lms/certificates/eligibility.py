@@ -50,10 +50,12 @@ class Earning:
 
 @dataclass(frozen=True)
 class Missing:
-    """What a person is short of: lectures, and minutes rounded up."""
+    """What a person is short of: lectures, minutes rounded up, and the titles of the knowledge checks to pass, where
+    they were asked for; an empty title where none is published."""
 
     lectures: int
     minutes: int
+    checks: tuple[str, ...] = ()
 
 
 def day_given(lecture: AnyLecture, zone: str) -> date | None:

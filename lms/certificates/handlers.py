@@ -1,14 +1,25 @@
 """Handlers of certificates for events of lower slices."""
 
+from dataclasses import asdict
+
 from lms.catalogue.queries.lectures import get_lecture
 from lms.certificates import numbers
 from lms.certificates.actions import changes
 from lms.certificates.actions.records import forget_records
 from lms.certificates.actions.requirements import JOB, add_growth
 from lms.certificates.models import Award
-from lms.certificates.queries import certificates, designs, eligibility, holder_downloads, progress, records
+from lms.certificates.queries import (
+    certificates,
+    conditions,
+    designs,
+    eligibility,
+    holder_downloads,
+    progress,
+    records,
+)
 from lms.core.background.jobs import request_job
 from lms.core.base.events import (
+    ChecksAsked,
     CountriesMerged,
     CountryMergeUndone,
     GrowthAsked,
@@ -83,12 +94,21 @@ def add_progress(event: ProgressAsked) -> None:
     event.progress.update({person_id: standing.in_numbers for person_id, standing in progress_of.items()})
 
 
+@handles(ChecksAsked)
+def add_checks(event: ChecksAsked) -> None:
+    """The knowledge checks that somebody has to pass still."""
+    checks = conditions.checks_to_pass(event.series_id, event.person_id, at=event.at)
+    event.checks.extend(asdict(check) for check in checks)
+
+
 @handles(RequirementAsked)
 def add_requirement(event: RequirementAsked) -> None:
     """Adds the requirement for the certificate of the series."""
     required = eligibility.requirements_of([event.series_id], at=event.at).get(event.series_id)
     if required is not None:
-        event.required.update(lectures=required.lectures, minutes=required.minutes, percent=required.percent)
+        event.required.update(
+            lectures=required.lectures, minutes=required.minutes, percent=required.percent, checks=required.checks
+        )
 
 
 @handles(GrowthAsked)

@@ -116,10 +116,12 @@ class PreviewQuery(PageQuery):
 
 
 class MissingSchema(AnswerSchema):
-    """The number of lectures and minutes that a person is short of. Minutes are rounded up."""
+    """The number of lectures and minutes that a person is short of, and the titles of the knowledge checks not passed.
+    Minutes are rounded up; a title is empty where the policy asks for checks and none is published."""
 
     lectures = Integer()
     minutes = Integer()
+    checks = List(String())
 
 
 class StandingSchema(AnswerSchema):

@@ -260,8 +260,14 @@ def _edit_check(slug: str, row: Check | None) -> ResponseReturnValue:
 @bp.post("/series/<slug>/checks/<int:check_id>/publish")
 @allow(*STAFF)
 def publish_check(slug: str, check_id: int) -> ResponseReturnValue:
-    """Lets the people enrolled take a check."""
-    check_actions.publish_check(slug, check_id, by=current_actor(), at=clock.now())
+    """Lets the people enrolled take a check. Asks first where their certificate then requires it."""
+    by = current_actor()
+    series = queries.get_series_to_edit(slug, by=by)
+    row = queries.get_check(series, check_id, by=by)
+    people = queries.people_who_will_need(series, row)
+    if people and row.items and "confirm" not in request.form:
+        return render_template("checks/publish.html", series=series, check=row, people=people)
+    check_actions.publish_check(slug, check_id, by=by, at=clock.now())
     return redirect(url_for(".check", slug=slug, check_id=check_id), 303)
 
 

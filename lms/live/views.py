@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.rules import OFFLINE_MS
 from lms.catalogue.models import LectureState
 from lms.core.base.errors import DomainError, Forbidden, NotFound
+from lms.core.base.events import ChecksAsked, publish
 from lms.core.base.roles import SYSTEM
 from lms.core.base.settings import settings
 from lms.core.database.search import is_in_any, pieces_of, search_phrases
@@ -69,11 +71,22 @@ def room(lecture_id: int) -> ResponseReturnValue:
         deletes_at=find_deletion(lecture, view.at) if view.state is RoomState.OVER else None,
         files=list_files(lecture, enrolled=view.takes_part, by=current_actor()),
         counted_words=_counted_words(view),
+        checks=_checks_to_pass(view),
         shows_link=_shows_link(view),
         media=media_address(lecture_id, at=view.at),
         offline_ms=OFFLINE_MS,
         **panel_values(lecture_id, at=view.at),
     )
+
+
+def _checks_to_pass(room: Room) -> list[dict[str, Any]]:
+    """The knowledge checks that the reader has to pass still for the certificate."""
+    by = current_actor()
+    if not room.takes_part or by.person_id is None:
+        return []
+    question = ChecksAsked(series_id=room.lecture.series_id, person_id=by.person_id, by=by, at=room.at)
+    publish(question)
+    return question.checks
 
 
 def _studio(room: Room) -> str:

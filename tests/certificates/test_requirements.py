@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,9 +19,13 @@ from lms.certificates.actions.requirements import (
     invite_with_growth,
     post_grown_requirements,
 )
+from lms.checks.actions.bank import save_question
+from lms.checks.actions.checks import publish_check, save_check
+from lms.checks.models import QuestionKind
+from lms.checks.rules import CheckInput
 from lms.core.background.jobs import Job
 from lms.core.base.errors import Refused
-from lms.core.base.roles import SYSTEM
+from lms.core.base.roles import SYSTEM, Actor, Role
 from lms.core.database.session import action, db
 from lms.enrolment.actions.many import enrol_many
 from lms.enrolment.actions.places import enrol, withdraw
@@ -36,6 +40,7 @@ from tests.certificates.test_progress import with_addresses
 from tests.factories import Make
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
+ADMIN = Actor(person_id=None, roles=frozenset({Role.ADMINISTRATOR}))
 AT = BEGAN + timedelta(days=15)
 """After the third of the lectures, before the fourth."""
 Build = Callable[..., Programme]
@@ -81,6 +86,49 @@ def test_people_who_need_more_than_they_knew_are_informed_once(series: Programme
     change(Policy, min_lectures=5)
     compare_requirements(at=AT + timedelta(hours=3))
     assert [name for name, _payload in mails()] == ["Ada", "Ben", "Ada", "Ben"]
+
+
+def add_check(series: Programme, at: datetime = AT) -> int:
+    sent = {"text": "Consent can be taken back.", "is_true": True}
+    item = save_question(series.slug, None, QuestionKind.TRUE_FALSE, sent, by=ADMIN, at=at)
+    check_id = save_check(series.slug, None, CheckInput("Origin rules", items=[item]), by=ADMIN, at=at)
+    publish_check(series.slug, check_id, by=ADMIN, at=at)
+    return check_id
+
+
+def test_people_are_told_once_of_a_check_that_the_certificate_asks_for(series: Programme) -> None:
+    compare_requirements(at=AT)
+    add_check(series)
+    compare_requirements(at=AT)
+    assert mails() == [], "the certificate does not ask for it"
+    change(Policy, checks_passed=True)
+    for hours in (1, 2):
+        compare_requirements(at=AT + timedelta(hours=hours))
+    told = dict(mails())
+    assert list(told) == ["Ada", "Ben"], "Ben too, who has attended enough"
+    assert told["Ben"]["checks"] == [0, 1]
+    assert [check["title"] for check in told["Ben"]["progress"]["checks"]] == ["Origin rules"]
+    add_check(series, at=AT + timedelta(hours=2))
+    compare_requirements(at=AT + timedelta(hours=3))
+    assert [payload["checks"] for _name, payload in mails()[2:]] == [[1, 2], [1, 2]]
+
+
+def test_once_all_lectures_were_held_only_who_attended_enough_is_told_of_a_check(series: Programme) -> None:
+    change(Lecture, Lecture.id.in_(series.lectures[3:]), state=LectureState.CANCELLED)
+    change(Policy, min_lectures=3)
+    compare_requirements(at=AT)
+    change(Policy, checks_passed=True)
+    add_check(series)
+    compare_requirements(at=AT)
+    assert [name for name, _payload in mails()] == ["Ben"]
+
+
+def test_nobody_is_told_of_checks_who_knew_of_no_certificate(series: Programme) -> None:
+    change(Enrolment, required_lectures=None, required_minutes=None, required_percent=None)
+    change(Policy, checks_passed=True)
+    add_check(series)
+    compare_requirements(at=AT)
+    assert (mails(), set(db.session.scalars(select(Enrolment.required_checks)))) == ([], {0, 1})
 
 
 def test_a_requirement_that_falls_is_stored_without_a_mail(series: Programme) -> None:

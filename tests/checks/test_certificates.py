@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from lms.catalogue.models import CertificateKind, Policy
+from lms.catalogue.models import CertificateKind, Policy, Series
 from lms.certificates.actions.awards import issue_batch
 from lms.certificates.keys import ensure_key
 from lms.certificates.queries.behind import ids_behind
@@ -18,12 +18,13 @@ from lms.certificates.queries.progress import Totals, standings_of, totals_of_se
 from lms.checks.actions.attempts import begin_attempt, save_answers, submit_attempt
 from lms.checks.actions.bank import save_question
 from lms.checks.actions.checks import publish_check, save_check
-from lms.checks.models import QuestionKind
+from lms.checks.models import Check, QuestionKind
 from lms.checks.rules import CheckInput
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import db, read_column
 from tests.attendance.scene import END, Scene
 from tests.factories import Make
+from tests.forms import token_in
 
 NOW = END + timedelta(days=1)
 POLICY = {"certificate": CertificateKind.COMPLETION, "min_lectures_percent": 100, "checks_passed": True}
@@ -119,12 +120,61 @@ def test_pages_say_what_is_missing(scene: Scene, client: FlaskClient) -> None:
     check = publish(scene, attempts=1)
     scene.make.sign_in(client, scene.people["Ben"])
     series = f"/series/{scene.series.slug}"
+    lecture = f"/lectures/{scene.lecture.id}"
+    link = f'href="{series}/checks/{check[0]}"'
+    for page in (lecture, f"{lecture}/room"):
+        text = client.get(page).text
+        assert "You still need to pass the knowledge check Origin rules." in text, page
+        assert link in text, page
     for page in (series, "/me"):
         text = client.get(page).text
+        assert link in text, page
         assert "You have attended enough lectures." in text, page
         assert "You still need to pass the knowledge check Origin rules." in text, page
     assert "pass every knowledge check" in client.get(series).text
     take(scene, check, "Ben", answer=False)
-    for page in (series, "/me"):
+    for page in (series, "/me", lecture, f"{lecture}/room"):
         text = client.get(page).text
+        assert link not in text or page == lecture, page
         assert "This certificate can no longer be earned: the knowledge check “Origin rules” was not passed." in text
+
+
+def test_the_api_says_which_check_is_missing(scene: Scene, client: FlaskClient) -> None:
+    check = publish(scene)
+    take(scene, check, "Ada", answer=True)
+    headers = scene.make.headers(scene.teacher)
+    page = f"/api/v1/series/{scene.series.slug}/certificates/preview?show=rest"
+    items = client.get(page, headers=headers).json["items"]
+    assert {item["full_name"]: (item["lacks"]["lectures"], item["lacks"]["checks"]) for item in items} == {
+        "Ben": (0, ["Origin rules"]),
+        "Cyr": (1, ["Origin rules"]),
+    }
+
+
+def test_administrators_read_which_check_is_missing(scene: Scene, client: FlaskClient) -> None:
+    take(scene, publish(scene), "Ada", answer=True)
+    scene.make.sign_in(client, scene.make.person("Root", roles=["administrator"]))
+    issue = f"/series/{scene.series.slug}/certificates"
+    text = client.get(f"{issue}?show=rest").text
+    assert text.count("the knowledge check Origin rules") == 2
+    person = client.get(f"/admin/people/{scene.people['Ben'].public_id}").text
+    assert "Knowledge check not passed yet: Origin rules." in person
+    csv = client.get(f"{issue}.csv?show=rest").text.splitlines()
+    assert csv[0].endswith("checks_missing")
+    assert [line.rpartition(",")[2] for line in csv[1:3]] == ["Origin rules", "Origin rules"]
+
+
+def test_publishing_a_check_that_the_certificate_asks_for_asks_first(scene: Scene, client: FlaskClient) -> None:
+    slug = scene.series.slug
+    item = save_question(slug, None, QuestionKind.TRUE_FALSE, {"text": "So?", "is_true": True}, by=scene.by, at=NOW)
+    check_id = save_check(slug, None, CheckInput("Origin rules", items=[item]), by=scene.by, at=NOW)
+    db.session.execute(update(Series).values(taken=3))
+    db.session.commit()
+    scene.make.sign_in(client, scene.teacher)
+    page = f"/series/{slug}/checks/{check_id}"
+    token = token_in(client.get(page).text)
+    asked = client.post(f"{page}/publish", data={"csrf_token": token}).text
+    assert "3 people are enrolled." in asked
+    assert db.session.get_one(Check, check_id, populate_existing=True).published_at is None
+    client.post(f"{page}/publish", data={"csrf_token": token, "confirm": "publish"})
+    assert db.session.get_one(Check, check_id, populate_existing=True).published_at is not None

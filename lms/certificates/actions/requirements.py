@@ -57,8 +57,8 @@ def _begin(key: str, *, at: datetime) -> bool:
 def compare_requirements(*, at: datetime) -> int:
     """E-mails the enrolled whose certificate requires more, and stores what they know by then.
 
-    Nothing is e-mailed where nothing was known, where the requirement fell, where no lecture is to come, or to people
-    who attended enough or have the certificate. While a held lecture is not counted yet, a lower number is not stored:
+    Nothing is e-mailed where nothing was known, where the requirement fell, where nothing is to come, or to people
+    who have met it or have the certificate. While a held lecture is not counted yet, a lower number is not stored:
     it would seem to grow again afterwards. What drafts add is left for when they are published; and where a lecture was
     published lately, for its invitation, which says both (`add_growth`). Returns how many differences it dealt with.
     """
@@ -131,13 +131,15 @@ def add_growth(series_id: int, growth: dict[int, dict[str, Any]], *, at: datetim
 
 
 def has_grown(before: KnownRequirement, now: KnownRequirement) -> bool:
-    """Whether any number is higher than the known one."""
+    """Whether any number is higher than the known one; never where nothing was known."""
+    if before.lectures is None:
+        return False
     pairs = zip(before, now, strict=True)
     return any(old is not None and new is not None and new > old for old, new in pairs)
 
 
 def _known(required: Requirement) -> KnownRequirement:
-    return KnownRequirement(required.lectures, required.minutes, required.percent)
+    return KnownRequirement(required.lectures, required.minutes, required.percent, required.checks)
 
 
 def _announced(before: KnownRequirement, now: Requirement) -> KnownRequirement:
@@ -154,8 +156,9 @@ def _numbers(before: KnownRequirement, now: KnownRequirement) -> dict[str, list[
 def _who_is_informed(
     series_id: int, people: Mapping[int, int], now: Requirement, *, at: datetime
 ) -> dict[int, Standing]:
-    """The people who are to read that the requirement has grown, with their progress."""
-    if not now.is_open:
+    """The people who are to read that the requirement has grown, with their progress: once no lecture is to come, those
+    who have attended enough and have only checks to pass."""
+    if not (now.is_open or now.checks):
         return {}
     progress_of = standings_of(series_id, people.values(), at=at)
     kind = current_policy(series_id).certificate
@@ -163,7 +166,9 @@ def _who_is_informed(
     return {
         person_id: standing
         for person_id, standing in progress_of.items()
-        if person_id not in holders and not standing.is_reached
+        if person_id not in holders
+        and not standing.is_reached
+        and (now.is_open or (standing.has_attended_enough and standing.can_be_earned))
     }
 
 

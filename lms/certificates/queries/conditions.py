@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 
 from lms.catalogue.models import Policy
+from lms.catalogue.queries.policies import current_policy
 from lms.certificates.remaining import RemainingCheck
 from lms.checks.models import Attempt, AttemptState, Check
 from lms.checks.queries.checks import required_checks
@@ -69,6 +70,12 @@ def met_among(checks: Sequence[Check] | None, person_ids: Collection[int]) -> se
         return set(person_ids)
     query = select(Person.id).where(among(Person.id, person_ids), has_met(checks, Person.id))
     return {row.id for row in read(query)}
+
+
+def checks_to_pass(series_id: int, person_id: int, *, at: datetime) -> tuple[RemainingCheck, ...]:
+    """Returns what somebody enrolled in a series has to pass still for its certificate. Its callers check who asks."""
+    checks = conditions_of([current_policy(series_id)]).get(series_id)
+    return remaining_checks(checks, [person_id], at=at)[person_id]
 
 
 def remaining_checks(

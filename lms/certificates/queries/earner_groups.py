@@ -63,13 +63,13 @@ class SeriesEarners:
     """One snapshot of a series: its policy, its lectures, and the query for everyone's progress."""
 
     def __init__(self, slug: str, *, by: Actor, at: datetime | None = None) -> None:
-        self.by = by
+        self.by, self.at = by, at or clock.now()
         self.series = get_series(slug, by=by)
         if not rules.may_see_earners(self.series, by):
             raise Forbidden
         self.policy = current_policy(self.series.id)
         self.kind = rules.kind_to_issue(None, self.policy.certificate)
-        outlook = outlook_of_series(self.series.id, policy=self.policy, at=at or clock.now())
+        outlook = outlook_of_series(self.series.id, policy=self.policy, at=self.at)
         self.lectures = certificates.in_order(cast("Sequence[Lecture]", outlook.counted) if outlook else ())
         self.requirement = outlook.requirement if outlook else eligibility.earning(self.lectures, self.policy)
         self.replayed = [lecture.id for lecture, _replay in outlook.replays] if outlook else []

@@ -20,12 +20,13 @@ from lms.catalogue.queries.lectures import stations_of
 from lms.catalogue.queries.policies import current_policies
 from lms.catalogue.rules import length_ms
 from lms.certificates import eligibility, rules
-from lms.certificates.queries import certificates
+from lms.certificates.queries import certificates, conditions
 from lms.certificates.queries.earner_groups import EVERYONE, EarnerGroup, PeopleFilter, SeriesEarners
 from lms.core.base.errors import Forbidden
 from lms.core.base.lists import ListRequest
 from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database.session import db
+from lms.core.text.punctuation import listed
 from lms.core.time import durations
 from lms.core.time.clock import reporting_zone
 from lms.core.time.durations import short_by
@@ -38,7 +39,8 @@ from lms.recordings.replays import find_open_replays
 
 @dataclass(frozen=True)
 class Requirement:
-    """Lectures to attend, minutes in all (0: none required), and the percent of a lecture that counts as attended.
+    """Lectures to attend, minutes in all (0: none required), the percent of a lecture that counts as attended, and how
+    many knowledge checks have to be passed.
 
     `announced`: the lectures to attend if drafts did not count; the public knows nothing of them.
     `is_open`: lectures are to come, or replays count. `is_settled`: all held lectures are counted, so that no number
@@ -48,6 +50,7 @@ class Requirement:
     lectures: int
     minutes: int
     percent: int
+    checks: int
     announced: int
     is_open: bool
     is_settled: bool
@@ -59,6 +62,7 @@ def requirements_of(series_ids: Collection[int], *, at: datetime) -> dict[int, R
     sessions = sessions_among(lecture for rows in lectures.values() for lecture in rows)
     policies = current_policies(series_ids)
     replays = find_open_replays((lecture for rows in lectures.values() for lecture in rows), at=at)
+    checks = conditions.conditions_of(policies.values())
     requirements = {}
     for series_id, policy in policies.items():
         counted = eligibility.measured(lectures[series_id], sessions, policy.deadline, reporting_zone(), at=at)
@@ -70,6 +74,7 @@ def requirements_of(series_ids: Collection[int], *, at: datetime) -> dict[int, R
             lectures=earning.needed,
             minutes=earning.minutes,
             percent=policy.min_percent,
+            checks=len(checks.get(series_id, ())),
             announced=eligibility.earning(public, policy).needed,
             is_open=earning.to_come > 0 or any(lecture.id in replays for lecture in counted),
             is_settled=not any(
@@ -176,6 +181,7 @@ def _rows(view: SeriesEarners, group: EarnerGroup, filters: PeopleFilter, reques
     records = view.records(group, filters, request)
     person_ids = [record.id for record in records]
     credits = certificates.credits_of([lecture.id for lecture in view.lectures], person_ids)
+    checks = conditions.remaining_checks(view.checks, person_ids, at=view.at)
     shows_numbers = group in (EarnerGroup.HAVE, EarnerGroup.UNEARNED) and view.by.is_reporter
     certificate_numbers = view.numbers_of(person_ids) if shows_numbers else {}
     hidden = hidden_among(view.series.id, person_ids, by=view.by)
@@ -186,6 +192,8 @@ def _rows(view: SeriesEarners, group: EarnerGroup, filters: PeopleFilter, reques
         credits_of_person = credits.get(record.id, {})
         attended = {key for key, (outcome, _ms) in credits_of_person.items() if outcome is Outcome.ATTENDED}
         lacks = view.missing(record) if shows_lacks else None
+        if lacks is not None and group is not EarnerGroup.UNEARNED:
+            lacks = replace(lacks, checks=tuple(check.title for check in checks[record.id]))
         rows.append(
             EarnerRow(
                 record.public_id,
@@ -229,7 +237,7 @@ def _near(view: SeriesEarners, credits_of_person: Mapping[int, tuple[Outcome, in
 
 HEADINGS = (
     *("full_name", "native_name", "email", "attended", "needed", "minutes", "needed_minutes"),
-    *("lectures_missing", "minutes_missing", "reason", "certificate"),
+    *("lectures_missing", "minutes_missing", "reason", "certificate", "checks_missing"),
 )
 
 
@@ -247,8 +255,10 @@ def table(slug: str, shown: EarnerGroup, filters: PeopleFilter = EVERYONE, *, by
             if shown in (EarnerGroup.HAVE, EarnerGroup.UNEARNED)
             else {}
         )
+        checks = conditions.remaining_checks(view.checks, [record.id for record in records], at=view.at)
         for record in records:
             lacks = view.missing(record)
+            names = [] if shown is EarnerGroup.UNEARNED else [check.title for check in checks[record.id]]
             yield (
                 *(record.full_name, record.native_name or "", addresses.get(record.id, "")),
                 *(
@@ -257,7 +267,7 @@ def table(slug: str, shown: EarnerGroup, filters: PeopleFilter = EVERYONE, *, by
                     durations.whole_minutes(record.present_ms),
                     view.requirement.minutes,
                 ),
-                *(lacks.lectures, lacks.minutes, view.reason(record) or "", held.get(record.id, "")),
+                *(lacks.lectures, lacks.minutes, view.reason(record) or "", held.get(record.id, ""), listed(names)),
             )
         request = replace(request, page=request.page + 1)
 

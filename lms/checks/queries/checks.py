@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from lms.catalogue.models import Series
+from lms.catalogue.models import Series, Visibility
+from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series, get_series_by_id
 from lms.catalogue.rules import may_edit_series
 from lms.checks import questions, rules
@@ -231,6 +232,14 @@ def export_of_person(person_id: int) -> list[dict[str, Any]]:
         }
         for attempt, title, content in db.session.execute(query)
     ]
+
+
+def people_who_will_need(series: Series, check: Check) -> int:
+    """How many people are enrolled who need a check for their certificate once it is published; 0 where the certificate
+    does not ask for it, or it is published already. Callers check permission."""
+    policy = current_policy(series.id)
+    asks = policy.certificate is not None and policy.checks_passed and series.visibility is Visibility.PUBLIC
+    return series.enrolled if asks and check.kind is CheckKind.CHECK and check.published_at is None else 0
 
 
 def may_edit(series: Series, by: Actor) -> bool:

@@ -280,9 +280,19 @@ class ProgressAsked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChecksAsked(Event):
+    """Somebody enrolled is in a room. Certificates adds the knowledge checks that they have to pass still for the
+    certificate: `title`, `check_id` (null where none is published), and whether it `is_possible`."""
+
+    series_id: int
+    person_id: int
+    checks: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RequirementAsked(Event):
     """People enrol in a series. Certificates adds what its certificate requires: `lectures` to be attended, `minutes`
-    in all, and the `percent` of each lecture; nothing where the series issues none."""
+    in all, the `percent` of each lecture, and how many `checks` to pass; nothing where the series issues none."""
 
     series_id: int
     required: dict[str, int] = field(default_factory=dict)

@@ -36,16 +36,22 @@ from lms.people.models import Person
 from lms.people.queries.countries import country_id_of
 from lms.people.queries.persons import canonical
 
-_COLUMNS = (Enrolment.required_lectures, Enrolment.required_minutes, Enrolment.required_percent)
+_COLUMNS = (
+    Enrolment.required_lectures,
+    Enrolment.required_minutes,
+    Enrolment.required_percent,
+    Enrolment.required_checks,
+)
 
 
 class KnownRequirement(NamedTuple):
-    """The requirement that somebody knows: lectures, minutes in all, and the percent of a lecture; null where nothing
-    is known."""
+    """The requirement that somebody knows: lectures, minutes in all, and the percent of a lecture, null where nothing
+    is known; and how many knowledge checks have to be passed."""
 
     lectures: int | None
     minutes: int | None
     percent: int | None
+    checks: int = 0
 
 
 def known_requirements(series_id: int | None = None) -> list[tuple[int, KnownRequirement]]:

@@ -95,7 +95,10 @@ def export_of_person(person_id: int) -> list[dict[str, Any]]:
                 name: moment.isoformat() if (moment := getattr(row, name)) is not None else None
                 for name in ("registered_at", "queued_at", "enrolled_at", "withdrawn_at", "profile_shared_at")
             },
-            **{name: getattr(row, name) for name in ("required_lectures", "required_minutes", "required_percent")},
+            **{
+                f"required_{name}": getattr(row, f"required_{name}")
+                for name in ("lectures", "minutes", "percent", "checks")
+            },
         }
         for row, slug, title, country in db.session.execute(query)
     ]
