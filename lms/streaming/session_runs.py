@@ -20,7 +20,7 @@ from lms.streaming.webm import Cluster, NotWebm, WebmIndex
 IDLE_SECONDS = 15
 """Without a chunk for this time, the last segment is closed."""
 GAP_SECONDS = 10
-"""For so long a chunk is waited for when later ones are there."""
+"""For so long a chunk is waited for once a later one was seen."""
 LAST_CHUNK_SECONDS = 2
 """For so long a chunk is waited for once another page sends, and for one that came in its last second to be stored."""
 AHEAD_MS = 5 * 60_000
@@ -200,10 +200,10 @@ def _place_of(fed: int, starts: Sequence[_ChunkStart]) -> ChunkPlace:
     return ChunkPlace(start.place.chunk, fed - start.fed + start.place.offset)
 
 
-def end_of_waiting(session: StreamSession, number: int, waited: float) -> RunEnd | None:
-    """How a run ends that has `waited` for a chunk, in seconds; null to go on waiting."""
+def end_of_waiting(session: StreamSession, number: int, *, waited: float, later_for: float) -> RunEnd | None:
+    """How a run ends that has `waited` for a chunk, in seconds; null to go on waiting. `later_for` as below."""
     is_over = is_session_over(session, number, waited)
-    if is_over or waited > GAP_SECONDS:
+    if is_over or later_for > GAP_SECONDS:
         later = _chunk_after(session, number)
         if later is not None:
             return RunEnd(End.GAP, ChunkPlace(later, 0))

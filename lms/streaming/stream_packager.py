@@ -100,7 +100,7 @@ class StreamPackager:
         self._next_chunk: dict[int, int] = {}
         self._full_written_at = self._published_at = self._state_at = 0.0
         self._counted: int | None = None
-        self._skipping: tuple[tuple[int, int], float] | None = None
+        self._later_seen: tuple[tuple[int, int], float] | None = None
 
     def run(self) -> None:
         """Packages all sessions of the stream, and waits for more while one is open."""
@@ -155,13 +155,10 @@ class StreamPackager:
 
     def _skip_gap(self, session: StreamSession, waited: float) -> bool:
         """Continues after chunks that do not come though later ones do, where no run of ffmpeg waits for them."""
-        number, now = self._next_chunk.get(session.id, 0), time.monotonic()
+        number = self._next_chunk.get(session.id, 0)
         if not number or (session.last_chunk or 0) <= number:
             return False
-        waits_for = (session.id, number)
-        if self._skipping is None or self._skipping[0] != waits_for:
-            self._skipping = waits_for, now
-        later = resumes_after(session, number, waited=waited, later_for=now - self._skipping[1])
+        later = resumes_after(session, number, waited=waited, later_for=self._later_for(session, number))
         if later is None:
             return False
         epochs = epochs_of(session)
@@ -171,6 +168,15 @@ class StreamPackager:
         log.warning("chunks are missing", session=session.public_id, first=number, until=later)
         self._next_chunk[session.id] = later
         return True
+
+    def _later_for(self, session: StreamSession, number: int) -> float:
+        """Seconds since a chunk after a missing one was seen, in or between runs; 0 where none was."""
+        if (session.last_chunk or 0) <= number:
+            return 0
+        waits_for, now = (session.id, number), time.monotonic()
+        if self._later_seen is None or self._later_seen[0] != waits_for:
+            self._later_seen = waits_for, now
+        return now - self._later_seen[1]
 
     def _check_lease(self) -> None:
         if not self._is_ours():
@@ -370,10 +376,11 @@ class StreamPackager:
         return end
 
     def _end_of_waiting(self, session: StreamSession, reading: RunReading, waited: float) -> RunEnd | None:
-        end = end_of_waiting(session, reading.place.chunk, waited)
+        number = reading.place.chunk
+        end = end_of_waiting(session, number, waited=waited, later_for=self._later_for(session, number))
         if end is not None and end.why is End.GAP:
             until = self._next_chunk[session.id] = end.place.chunk
-            log.warning("chunks are missing", session=session.public_id, first=reading.place.chunk, until=until)
+            log.warning("chunks are missing", session=session.public_id, first=number, until=until)
         return end
 
     def _look_around(self, session: StreamSession, epoch_id: int, encoder: Encoder, *, has_picture: bool) -> End | None:

@@ -45,14 +45,16 @@ pytestmark = [pytest.mark.usefixtures("context")]
 CLUSTER = len(cluster(0, 0, is_key=True))
 SLEEP = 40
 """Seconds for which a computer sleeps."""
+SILENCE = 12
+"""Seconds for which a line is down: shorter than what ends a run, longer than a missing chunk is waited for."""
 
 
 class Sending(NamedTuple):
     """A session: `seconds` of a recorder with a key frame each `keys` seconds, whose chunks end `shift` bytes beside a
     second. `lost` and `late` (by five seconds) name chunks. `ahead`: seconds recorded before the session began.
 
-    `sleeps_after`: the second after which the computer slept. `end`: how it ends; the next one begins `after` seconds
-    later.
+    `sleeps_after`: the second after which the computer slept. `silent_after`: that after which the line was down.
+    `end`: how it ends; the next one begins `after` seconds later.
     """
 
     seconds: int
@@ -62,12 +64,18 @@ class Sending(NamedTuple):
     late: frozenset[int] = frozenset()
     ahead: int = 0
     sleeps_after: int | None = None
+    silent_after: int | None = None
     end: str = "stopped"
     after: int = 1
 
     def moment(self, second: int) -> int:
         """Where a second of it begins, in seconds of the recorder."""
         return second + (SLEEP if self.sleeps_after is not None and second > self.sleeps_after else 0)
+
+    def comes(self, chunk: int) -> int:
+        """When a chunk comes that is not late, in seconds since the session began."""
+        is_held = self.silent_after is not None and chunk > self.silent_after
+        return max(self.moment(chunk) + 1 - self.ahead, 0) + (SILENCE if is_held else 0)
 
     def within(self) -> Sending:
         """The same, without what would be after its end."""
@@ -77,7 +85,7 @@ class Sending(NamedTuple):
 
     @property
     def length(self) -> int:
-        return self.moment(self.seconds) + 1
+        return self.moment(self.seconds) + 1 + (SILENCE if self.silent_after is not None else 0)
 
     def chunks(self, mark: int) -> list[bytes]:
         content = HEADER + b"".join(
@@ -170,7 +178,7 @@ class Broadcast:
         self.simulation.at(start, begin)
         for chunk, content in enumerate(sending.chunks(number * 100)):
             if chunk not in sending.lost:
-                comes = start + max(sending.moment(chunk) + 1 - sending.ahead, 0)
+                comes = start + sending.comes(chunk)
                 is_late = chunk in sending.late and chunk + 6 < sending.seconds
                 self.simulation.at(comes + 5 * is_late, lambda chunk=chunk, content=content: send(chunk, content))  # type: ignore[misc]
         self.simulation.at(start + sending.length, stop)
@@ -215,6 +223,7 @@ sendings = st.lists(
         late=chunk_numbers,
         ahead=st.sampled_from([0, 0, 2]),
         sleeps_after=st.sampled_from([None, None, 0, 2]),
+        silent_after=st.sampled_from([None, None, 1]),
         end=st.sampled_from(["stopped", "paused", "vanished"]),
         after=st.sampled_from([0, 1, 3, 18]),
     ),
@@ -225,6 +234,7 @@ sendings = st.lists(
 LOST_AFTER_SLEEP = Sending(8, keys=2, lost=frozenset({3}), sleeps_after=2)
 LOST_AFTER_WAKING_AND_BEFORE_A_KEY = Sending(10, keys=3, shift=-5, lost=frozenset({1, 3}), sleeps_after=0)
 LATE_AFTER_SLEEP = Sending(10, late=frozenset({3}), sleeps_after=2)
+LATE_AFTER_SILENCE = Sending(10, late=frozenset({3}), silent_after=2)
 NOTHING_COMES = [Sending(2, end="paused", after=18, lost=frozenset({0, 1})), Sending(1, lost=frozenset({0}))]
 
 
@@ -233,6 +243,7 @@ NOTHING_COMES = [Sending(2, end="paused", after=18, lost=frozenset({0, 1})), Sen
 @example(sendings=[LOST_AFTER_SLEEP], kills=[], dies=[], upload=1)
 @example(sendings=[LOST_AFTER_WAKING_AND_BEFORE_A_KEY], kills=[], dies=[], upload=1)
 @example(sendings=[LATE_AFTER_SLEEP], kills=[], dies=[], upload=1)
+@example(sendings=[LATE_AFTER_SILENCE], kills=[], dies=[], upload=1)
 @example(sendings=NOTHING_COMES, kills=[], dies=[], upload=9)
 @given(
     sendings=sendings,

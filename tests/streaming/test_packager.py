@@ -179,7 +179,7 @@ def test_how_long_chunks_of_a_session_are_waited_for(studio: Studio, monkeypatch
 
     def end(number: int, seconds: float, waited: float) -> End | None:
         monkeypatch.setattr(clock, "now", lambda: at + timedelta(seconds=seconds))
-        found = end_of_waiting(get_session(session_id), number, waited)
+        found = end_of_waiting(get_session(session_id), number, waited=waited, later_for=0)
         return found.why if found is not None else None
 
     assert (end(2, 59, 58), end(2, 62, 5)) == (None, End.FINAL)
