@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from lms.catalogue.models import LectureState
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
+from lms.core.base.disclosure import shown_groups
 from lms.core.base.errors import Invalid, NotFound, Refused
 from lms.core.base.roles import Actor
 from lms.core.database import audit
@@ -30,8 +31,6 @@ from lms.enrolment.queries.rows import find_enrolment
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
 
-FEWEST_OF_COUNTRY = 5
-"""A country with fewer answers is not listed."""
 _Member = shared_alias(Person, "poll_member")
 
 
@@ -59,20 +58,26 @@ class PollView:
         ]
 
 
-def _counted(poll_ids: Sequence[int]) -> dict[int, Counter[int]]:
-    """How often each set of options was chosen in each poll. Of merged people, the first answer counts."""
+def _first_answers(poll_ids: Sequence[int]) -> Any:
+    """The answers to these polls, one a person: of merged people, the first one counts."""
     rank = func.row_number().over(
         partition_by=(PollAnswer.poll_id, _Member.canonical_id), order_by=(PollAnswer.answered_ms, PollAnswer.person_id)
     )
     ranked = (
-        select(PollAnswer.poll_id, PollAnswer.choices, rank.label("place"))
+        select(PollAnswer.poll_id, _Member.canonical_id.label("person_id"), PollAnswer.choices, rank.label("place"))
         .join(_Member, _Member.id == PollAnswer.person_id)
         .where(PollAnswer.poll_id.in_(poll_ids))
         .subquery()
     )
-    query = select(ranked.c.poll_id, ranked.c.choices, func.count()).where(ranked.c.place == 1)
+    return select(ranked.c.poll_id, ranked.c.person_id, ranked.c.choices).where(ranked.c.place == 1).subquery("first")
+
+
+def _counted(poll_ids: Sequence[int]) -> dict[int, Counter[int]]:
+    """How often each set of options was chosen in each poll."""
+    first = _first_answers(poll_ids)
+    query = select(first.c.poll_id, first.c.choices, func.count()).group_by(first.c.poll_id, first.c.choices)
     counted: dict[int, Counter[int]] = {poll_id: Counter() for poll_id in poll_ids}
-    for poll_id, choices, count in read(query.group_by(ranked.c.poll_id, ranked.c.choices)):
+    for poll_id, choices, count in read(query):
         counted[poll_id][choices] = count
     return counted
 
@@ -145,19 +150,34 @@ def _read_shared_polls(lecture_id: int) -> list[PollView]:
     return views
 
 
-def countries_of(poll: Poll) -> list[tuple[str, int]]:
-    """How many people of each country answered a closed poll, most first; only countries with `FEWEST_OF_COUNTRY` or
-    more, and no rest from which a smaller one could be computed. Its callers check who asks."""
+@dataclass(frozen=True)
+class CountryAnswers:
+    """How many people of a country answered a poll, and how often each option was chosen by them."""
+
+    code: str
+    answers: int
+    votes: list[int]
+
+
+def countries_of(poll: Poll) -> list[CountryAnswers]:
+    """The countries of those who answered a closed poll, most first; only those that can be shown beside the results of
+    all (`shown_groups`). Its callers check who asks."""
     if poll.state is not PollState.CLOSED or poll.closed_at is None:
         return []
-    query = select(_Member.canonical_id).join(PollAnswer, PollAnswer.person_id == _Member.id)
-    people = set(read_column(query.where(PollAnswer.poll_id == poll.id)))
-    counts = Counter(country_codes_of(people, poll.closed_at.date()).values())
-    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
-    listed = [(code, count) for code, count in ordered if count >= FEWEST_OF_COUNTRY]
-    while listed and 0 < len(people) - sum(count for _code, count in listed) < FEWEST_OF_COUNTRY:
-        listed.pop()
-    return listed
+    first = _first_answers([poll.id])
+    chosen: dict[int, int] = dict(read(select(first.c.person_id, first.c.choices)))
+    codes = country_codes_of(chosen, poll.closed_at.date())
+    sets: dict[str | None, list[int]] = {}
+    for person_id, choices in chosen.items():
+        sets.setdefault(codes.get(person_id), []).append(choices)
+    shown = shown_groups({code: len(given) for code, given in sets.items()})
+    places = range(len(poll.options))
+    countries = [
+        CountryAnswers(code, len(given), [sum(choices >> place & 1 for choices in given) for place in places])
+        for code, given in sets.items()
+        if code is not None and code in shown
+    ]
+    return sorted(countries, key=lambda country: (-country.answers, country.code))
 
 
 def _begin(lecture_id: int, by: Actor) -> None:
@@ -307,6 +327,13 @@ def close_polls(lecture_id: int, *, at: datetime) -> None:
         .execution_options(synchronize_session=False)
     )
     _forget(lecture_id)
+
+
+def count_polls(lecture_id: int) -> tuple[int, int]:
+    """How many polls of a lecture were opened, and the answers to them all. Its callers check who asks."""
+    query = select(Poll.id).where(Poll.lecture_id == lecture_id, Poll.state != PollState.DRAFT)
+    ids = list(read_column(query))
+    return len(ids), sum(sets.total() for sets in _counted(ids).values()) if ids else 0
 
 
 def polls_of_person(person_id: int) -> list[dict[str, Any]]:

@@ -276,6 +276,35 @@ def _count_by_state(lecture_id: int) -> Select[QuestionState, int]:
 
 
 @dataclass(frozen=True)
+class QuestionCounts:
+    """The questions of a lecture that were not hidden, how many of them were answered, and the votes for them."""
+
+    questions: int
+    answered: int
+    votes: int
+
+
+def count_questions(lecture_id: int) -> QuestionCounts:
+    """Counts questions, merged ones once, also those of erased people. Its callers check who asks."""
+    counted = _counted(lecture_id)
+    query = (
+        select(LectureQuestion.state, func.count(), func.sum(func.coalesce(counted.c.votes, 0)))
+        .outerjoin(counted, counted.c.question_id == LectureQuestion.id)
+        .where(
+            LectureQuestion.lecture_id == lecture_id,
+            LectureQuestion.merged_into_id.is_(None),
+            LectureQuestion.state != QuestionState.HIDDEN,
+        )
+    )
+    by_state = {state: (count, int(votes)) for state, count, votes in read(query.group_by(LectureQuestion.state))}
+    return QuestionCounts(
+        sum(count for count, _votes in by_state.values()),
+        by_state.get(QuestionState.ANSWERED, (0, 0))[0],
+        sum(votes for _count, votes in by_state.values()),
+    )
+
+
+@dataclass(frozen=True)
 class Own:
     """The acts of one person in the discussion of a lecture: votes by question, what they asked, whose hand is up."""
 

@@ -1,6 +1,6 @@
 """Questions of a lecture: the page with all of them, what people ask and vote, and the queue of the staff."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
@@ -9,15 +9,17 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core.base.errors import DomainError, Forbidden, Invalid, NotFound
 from lms.core.base.roles import Role
-from lms.core.text.i18n import _
+from lms.core.text.i18n import _, _p
 from lms.core.time import clock
 from lms.discussion import actions, polls
-from lms.discussion.models import QuestionState
+from lms.discussion.models import PollState, QuestionState
 from lms.discussion.panel import panel_values, question_json, queue_values, throttle_questions, throttle_votes
-from lms.discussion.polls import list_polls
-from lms.discussion.queries import PAGE, QuestionView, get_access, get_question, list_questions
+from lms.discussion.polls import PollView, countries_of, list_polls
+from lms.discussion.queries import PAGE, Access, QuestionView, get_access, get_question, list_questions
+from lms.people.queries.countries import country_names
 from lms.web.api.api import rfc3339
 from lms.web.lists.parts import table_file
+from lms.web.pages.locale import reader_locale
 from lms.web.request.guards import SIGNED_IN, allow
 from lms.web.request.identity import current_actor
 from lms.web.views import is_local
@@ -279,16 +281,22 @@ def answer_poll(lecture_id: int, poll_id: int) -> ResponseReturnValue:
     return _answer(lecture_id, work)
 
 
+def _access_of_staff(lecture_id: int, kind: str) -> Access:
+    """Raises NotFound for other kinds of files, and Forbidden for all but the lecture's staff."""
+    if kind not in ("csv", "xlsx"):
+        raise NotFound
+    access = get_access(lecture_id, by=current_actor(), at=clock.now())
+    check_can_edit_lecture(access.lecture, current_actor())
+    return access
+
+
 @bp.get("/lectures/<int:lecture_id>/questions.<kind>")
 @allow(*STAFF)
 def export(lecture_id: int, kind: str) -> ResponseReturnValue:
     """All questions of a lecture as a file, for its staff. Files are passed on: names that others do not see are left
     out."""
-    if kind not in ("csv", "xlsx"):
-        raise NotFound
     at, by = clock.now(), current_actor()
-    lecture = get_access(lecture_id, by=by, at=at).lecture
-    check_can_edit_lecture(lecture, by)
+    _access_of_staff(lecture_id, kind)
     words = state_words()
     rows: list[tuple[object, ...]] = []
     start: int | None = 0
@@ -325,6 +333,38 @@ def _row(view: QuestionView, words: dict[QuestionState, str]) -> tuple[object, .
         question.answer,
         question.reason,
     )
+
+
+@bp.get("/lectures/<int:lecture_id>/polls.<kind>")
+@allow(*STAFF)
+def export_polls(lecture_id: int, kind: str) -> ResponseReturnValue:
+    """The results of all polls that were opened as a file, for the staff of the lecture: a row for each option, of all
+    and by country. Countries are those of closed polls in which nobody can be found."""
+    views = [view for view in list_polls(_access_of_staff(lecture_id, kind)) if view.poll.state is not PollState.DRAFT]
+    names = country_names(reader_locale())
+    rows = [row for view in views for row in _poll_rows(view, names)]
+    headings = [
+        _("Poll"),
+        _("Opened at (UTC)"),
+        _("Closed at (UTC)"),
+        _("Option"),
+        _("Country or area"),
+        _("Code"),
+        _("Chosen"),
+        _("Answers"),
+    ]
+    return table_file(kind, f"polls-{lecture_id}", _("Polls"), headings, rows, widths=[60, 20, 20, 40, 30, 8, 10, 10])
+
+
+def _poll_rows(view: PollView, names: Mapping[str, str]) -> Iterator[tuple[object, ...]]:
+    poll = view.poll
+    assert view.votes is not None
+    groups = [(_p("totals", "All"), "", view.votes, view.answers)]
+    groups += [(names[row.code], row.code, row.votes, row.answers) for row in countries_of(poll)]
+    for name, code, votes, answers in groups:
+        for option, chosen in zip(poll.options, votes, strict=True):
+            times = rfc3339(poll.opened_at), rfc3339(poll.closed_at) or ""
+            yield poll.text, *times, option, name, code, chosen, answers
 
 
 def state_words() -> dict[QuestionState, str]:

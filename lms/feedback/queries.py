@@ -13,6 +13,7 @@ from lms.attendance.queries.facts import attended_rows
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
+from lms.core.base.disclosure import FEWEST, shown_groups
 from lms.core.base.errors import Forbidden, NotFound
 from lms.core.base.roles import Actor
 from lms.core.database.bulk import among
@@ -21,7 +22,7 @@ from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.enrolment.membership import expected_at
 from lms.feedback.models import FeedbackAnswer, FeedbackForm, HiddenComment
-from lms.feedback.rules import DEFAULT, FEWEST, OPEN_FOR, closes_at, is_open, shown_groups
+from lms.feedback.rules import DEFAULT, OPEN_FOR, closes_at, is_open
 from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of

@@ -1,7 +1,7 @@
 """When feedback can be given, the default questions, and which groups are large enough to be shown."""
 
 import hashlib
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,8 +15,6 @@ from lms.questions.rules import Question, Words
 OPEN_FOR: Final = timedelta(days=14)
 """How long after its end people answer about a lecture, and change what they answered."""
 MOST_QUESTIONS: Final = 12
-FEWEST: Final = 5
-"""Fewer answers than this are not shown, of no question and no group."""
 KINDS: Final = ("rating", "choice", "choices", "text", "number")
 SATISFIED: Final = 4
 """Ratings from this one on count as satisfied."""
@@ -47,21 +45,6 @@ def is_open(lecture: Lecture, at: datetime) -> bool:
 def rating_key(questions: Sequence[Question]) -> str | None:
     """The question that *satisfaction* is counted from: the first rating."""
     return next((question.key for question in questions if question.kind == "rating"), None)
-
-
-def shown_groups(sizes: Mapping[Hashable, int]) -> set[Hashable]:
-    """The groups that can be shown beside their total: none is below five, nor is what remains of the total.
-
-    Where what is left out has fewer than five answers together, the smallest of the other groups is left out too.
-    """
-    shown = {key for key, size in sizes.items() if size >= FEWEST}
-    hidden = [size for key, size in sizes.items() if key not in shown and size]
-    rest = sorted(shown, key=lambda key: (sizes[key], str(key)))
-    while hidden and (sum(hidden) < FEWEST or len(hidden) < 2) and rest:
-        smallest = rest.pop(0)
-        hidden.append(sizes[smallest])
-        shown.discard(smallest)
-    return shown
 
 
 def _rating(key: str, text: str, low: str, high: str, translations: Mapping[str, Sequence[str]]) -> Question:

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import check_can_edit_lecture, check_can_edit_series
+from lms.core.base.disclosure import FEWEST
 from lms.core.base.errors import NotFound, Refused
 from lms.core.base.roles import SYSTEM, Role
 from lms.core.text.i18n import _
@@ -25,7 +26,7 @@ from lms.feedback.queries import (
     own_feedback,
     results_of,
 )
-from lms.feedback.rules import FEWEST, KINDS, MOST_QUESTIONS, make_link, read_link
+from lms.feedback.rules import KINDS, MOST_QUESTIONS, make_link, read_link
 from lms.mail import rendering
 from lms.mail.outbox import SECRET
 from lms.mail.stops import register_outdated

@@ -8,8 +8,9 @@ from apiflask import APIBlueprint
 from apiflask.schemas import FileSchema
 from flask.typing import ResponseReturnValue
 
-from lms.core.base.errors import DomainError
+from lms.core.base.errors import DomainError, Refused
 from lms.core.base.roles import Actor, Role
+from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.reports import snapshots as codec
 from lms.reports.actions import saved as actions
@@ -22,6 +23,7 @@ from lms.reports.periods import Rhythm
 from lms.reports.queries import saved as queries
 from lms.reports.queries.exports import Export, get_export, list_exports
 from lms.reports.queries.figures import count
+from lms.reports.queries.lecture import get_lecture_report
 from lms.reports.queries.snapshots import get_snapshot, list_snapshots, may_count_exactly, may_read_figures
 from lms.reports.rules import FILTERS, Slice
 from lms.reports.schemas import (
@@ -30,6 +32,7 @@ from lms.reports.schemas import (
     ExportsOut,
     FetchIn,
     FrozenOut,
+    LectureReportOut,
     SavedChange,
     SavedIn,
     SavedListOut,
@@ -46,7 +49,7 @@ from lms.web.api.api import PageQuery, envelope, integer_cursor
 from lms.web.api.idempotency import idempotent
 from lms.web.pages.locale import reader_locale
 from lms.web.pages.time import organiser_zone, zone_city
-from lms.web.request.guards import ANYONE, allow, scope
+from lms.web.request.guards import ANYONE, SIGNED_IN, allow, scope
 from lms.web.request.identity import current_actor
 
 bp = APIBlueprint("reports_api", __name__, url_prefix="/api/v1")
@@ -290,6 +293,19 @@ def withdraw_report(public_id: str, body: dict[str, str]) -> Any:
     by = current_actor()
     withdraw_snapshot(public_id, reason=body["reason"], by=by, at=clock.now())
     return PublishedReport(get_snapshot(public_id, by=by))
+
+
+@bp.get("/lectures/<int:lecture_id>/report")
+@allow(SIGNED_IN)
+@scope("reports:read")
+@bp.output(LectureReportOut)
+@bp.doc(responses={409: "The lecture has not been held yet."})
+def get_report_of_lecture(lecture_id: int) -> Any:
+    """Returns the figures of a held lecture to its staff, reporters and focal points."""
+    report = get_lecture_report(lecture_id, by=current_actor(), at=clock.now())
+    if report is None:
+        raise Refused(_("This lecture has not been held yet."))
+    return report
 
 
 @bp.get("/totals")

@@ -96,6 +96,34 @@ class FiguresOut(AnswerSchema):
     satisfied_percent = Float(allow_none=True)
 
 
+class DiscussionOut(AnswerSchema):
+    """Questions in the lecture's room that were not hidden, how many of them were answered, the votes for them, the
+    polls that were opened, and the answers to these."""
+
+    questions = Integer()
+    questions_answered = Integer()
+    votes = Integer()
+    polls = Integer()
+    poll_answers = Integer()
+
+
+class LectureReportOut(AnswerSchema):
+    """The figures of a held lecture, for a focal point of people from their own country. `discussion` is of all people,
+    and null for a focal point. `feedback_answers`, `satisfaction`, `satisfied_percent` as in `GET /api/v1/totals`."""
+
+    as_at = Instant()
+    registered = Integer()
+    came = Integer()
+    attended = Integer()
+    excused = Integer()
+    certified = Integer()
+    highest = Integer(attribute="course.highest")
+    feedback_answers = Integer(attribute="rated.feedback_answers", allow_none=True)
+    satisfaction = Float(attribute="rated.satisfaction", allow_none=True)
+    satisfied_percent = Float(attribute="rated.satisfied_percent", allow_none=True)
+    discussion = Nested(DiscussionOut, allow_none=True)
+
+
 class OpeningOut(AnswerSchema):
     """The part that opening balances (sessions from before this system, entered as totals) add to the figures next to
     them. Present only where there are any. `countries_added` counts countries with no other attendance;

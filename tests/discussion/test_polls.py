@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from lms.core.database.session import action, db
 from lms.core.time import clock
 from lms.discussion import polls
 from lms.discussion.models import Poll
+from lms.discussion.polls import CountryAnswers
 from lms.people.actions.merging import merge_people
 from lms.people.models import Person
 from tests.discussion.test_questions import Hall
@@ -99,12 +102,39 @@ def test_merged_people_answer_once_and_few_of_a_country_are_not_listed(hall: Pol
     hall.step(poll, "close")
     assert hall.shared()[0]["answers"] == 10
     with hall.make.app.app_context():
-        assert polls.countries_of(db.session.get_one(Poll, poll)) == [("KE", 5), ("PE", 5)]
+        assert polls.countries_of(db.session.get_one(Poll, poll)) == [
+            CountryAnswers("KE", 5, [5, 0, 0]), CountryAnswers("PE", 5, [5, 0, 0]),
+        ]  # fmt: skip
     hall.step(poll, "open")
     hall.answer(hall.person("U", country="UG"), poll, 0)
     hall.step(poll, "close")
     with hall.make.app.app_context():  # one of Uganda could be told from the sum
-        assert polls.countries_of(db.session.get_one(Poll, poll)) == [("KE", 5)]
+        assert [row.code for row in polls.countries_of(db.session.get_one(Poll, poll))] == ["PE"]
+
+
+def test_the_file_of_polls_has_countries_only_where_nobody_is_found(hall: Polling) -> None:
+    poll, draft = hall.make_poll(options=("=Wallet", "Card")), hall.make_poll()
+    hall.step(poll, "open")
+    for code, answers in {"KE": (0, 0, 0, 0, 1, 1), "PE": (1, 1, 1, 1, 1), "UG": (0, 1), "FR": (0,)}.items():
+        for number, option in enumerate(answers):
+            hall.answer(hall.person(f"{code} {number}", country=code), poll, option)
+    hall.make.sign_in(hall.client, hall.teacher)
+    path = f"/lectures/{hall.id}/polls.csv"
+    columns = ("Option", "Code", "Chosen", "Answers")
+
+    def rows() -> list[tuple[str, ...]]:
+        read = csv.DictReader(io.StringIO(hall.client.get(path).text.removeprefix("\ufeff")))
+        return [tuple(row[name] for name in columns) for row in read]
+
+    whole = [("'=Wallet", "", "6", "14"), ("Card", "", "8", "14")]
+    assert rows() == whole, "while it is open, who answers next could be found"
+    hall.step(poll, "close")
+    assert rows() == [*whole, ("'=Wallet", "KE", "4", "6"), ("Card", "KE", "2", "6")], "three are found without Peru's"
+    assert draft
+    assert hall.client.get(path.replace("csv", "xlsx")).status_code == 200
+    assert hall.client.get(path.replace("csv", "pdf")).status_code == 404
+    hall.make.sign_in(hall.client, hall.ada)
+    assert hall.client.get(path).status_code == 403
 
 
 @pytest.mark.databases(differs=True)

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture, Policy
+from lms.core.base.disclosure import shown_groups
 from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import action, db
@@ -22,7 +23,7 @@ from lms.core.time import clock
 from lms.feedback import actions
 from lms.feedback.models import FeedbackAnswer
 from lms.feedback.queries import counted_answers, form_of, outdated_mails, results_of
-from lms.feedback.rules import make_link, shown_groups
+from lms.feedback.rules import make_link
 from lms.mail import rendering
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import OutboxMail

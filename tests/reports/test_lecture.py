@@ -20,9 +20,10 @@ from lms.core.base.errors import Forbidden, NotFound
 from lms.core.base.roles import SYSTEM, Role
 from lms.core.database.session import db
 from lms.core.time import clock
+from lms.discussion.models import LectureQuestion, Poll, PollAnswer, PollState, QuestionState, QuestionVote
 from lms.enrolment.models import Enrolment
 from lms.reports.queries.figures import count
-from lms.reports.queries.lecture import get_lecture_report
+from lms.reports.queries.lecture import Discussion, get_lecture_report
 from lms.reports.rules import Slice
 from tests.factories import Make
 from tests.languages import offering
@@ -99,6 +100,58 @@ def test_from_registered_to_certified(app: APIFlask, lecture: int) -> None:
         assert (course.minutes[0], course.minutes[1], course.minutes[10], course.minutes[45]) == (2, 2, 3, 1)
         assert (course.highest, course.highest_ms) == (3, 180_000)
         assert sorted(course.rejoins) == [0, 0, 1], "the replay is no presence in the room"
+
+
+def discuss(world: World, lecture: int) -> None:
+    """Two questions of which one is answered, one merged and one hidden; an open poll and a draft."""
+    first, second = 1, 2
+    for number, state, into in ((11, "answered", None), (12, "open", None), (13, "open", 12), (14, "hidden", None)):
+        world.insert(
+            LectureQuestion, id=number, lecture_id=lecture, person_id=first, text="" if number == 12 else "Why?",
+            is_anonymous=False, state=QuestionState(state), asked_at=NOON, answer="", reason="", merged_into_id=into,
+        )  # fmt: skip
+    for question, person in ((11, first), (11, second), (12, second), (13, first), (13, second), (14, first)):
+        world.insert(QuestionVote, question_id=question, person_id=person)
+    for number, state in ((21, "open"), (22, "draft")):
+        world.insert(
+            Poll, id=number, lecture_id=lecture, text="How?", options=["A", "B"], is_several=False, is_shown=False,
+            state=PollState(state), made_at=NOON,
+        )  # fmt: skip
+    for person in (first, second):
+        world.insert(PollAnswer, poll_id=21, person_id=person, choices=1, answered_ms=0)
+
+
+def test_questions_and_polls_are_counted_merged_ones_once(app: APIFlask, world: World, lecture: int) -> None:
+    discuss(world, lecture)
+    with app.app_context():
+        report = get_lecture_report(lecture, by=SYSTEM, at=AT)
+        assert report is not None
+        assert report.discussion == Discussion(questions=2, questions_answered=1, votes=4, polls=1, poll_answers=2)
+    world.merge(main=1, merged=2)
+    with app.app_context():
+        report = get_lecture_report(lecture, by=SYSTEM, at=AT)
+        assert report is not None
+        assert report.discussion == Discussion(questions=2, questions_answered=1, votes=2, polls=1, poll_answers=1)
+
+
+def test_questions_and_polls_are_on_the_page_in_files_and_in_the_api(
+    client: FlaskClient, make: Make, world: World, lecture: int
+) -> None:
+    reporter = make.person(roles=[Role.REPORTER], country=None)
+    make.sign_in(client, reporter)
+    assert 'id="discussion"' not in client.get(f"/lectures/{lecture}/report").text
+    discuss(world, lecture)
+    page = client.get(f"/lectures/{lecture}/report").text
+    assert "Votes for questions" in page
+    assert "#discussion" in page
+    figures = json.loads(client.get(f"/lectures/{lecture}/report.json").text)
+    assert [figures["totals"][name] for name in ("questions", "votes", "polls")] == [2, 4, 1]
+    path = f"/api/v1/lectures/{lecture}/report"
+    answer = client.get(path, headers=make.headers(reporter)).json
+    assert answer["discussion"]["poll_answers"] == 2
+    assert (answer["registered"], answer["came"], answer["attended"], answer["certified"]) == (6, 4, 3, 1)
+    focal = make.person(roles=[Role.FOCAL_POINT], country="KE")
+    assert client.get(path, headers=make.headers(focal)).json["discussion"] is None
 
 
 def test_who_came_without_times_makes_the_rows_add_up(app: APIFlask, world: World, lecture: int) -> None:

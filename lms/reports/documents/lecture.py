@@ -46,6 +46,7 @@ def lecture_document(report: LectureReport, *, dossier_url: Callable[[str], str 
         *([_countries(report, dossier_url, is_top=False)] if has_annex else []),
         _sources(report),
         *_comings(report),
+        _discussion(report),
         _minutes(report),
     ]
     title = reader_text(lecture)
@@ -199,7 +200,34 @@ def _figures(report: LectureReport) -> tuple[Figure, ...]:
     figures = tuple(
         Figure(name, label, value, definition=definitions.get(name), in_headline=False) for name, label, value in totals
     )
-    return figures + satisfaction(report.ratings)
+    discussed = tuple(
+        Figure(name, label, value, definition="discussion", in_headline=False)
+        for name, label, value in _discussion_totals(report)
+    )
+    return figures + satisfaction(report.ratings) + discussed
+
+
+def _discussion_totals(report: LectureReport) -> list[tuple[str, str, int]]:
+    """The totals of questions and polls, where there were any, as (name, label, value)."""
+    counts = report.discussion
+    if counts is None or not (counts.questions or counts.polls):
+        return []
+    return [
+        ("questions", _("Questions"), counts.questions),
+        ("questions_answered", _("Questions answered"), counts.questions_answered),
+        ("votes", _("Votes for questions"), counts.votes),
+        ("polls", _("Polls"), counts.polls),
+        ("poll_answers", _("Answers to polls"), counts.poll_answers),
+    ]
+
+
+def _discussion(report: LectureReport) -> Section | None:
+    totals = _discussion_totals(report)
+    if not totals:
+        return None
+    columns = Column(_("Figure"), "text"), Column(_("Count"), definition="discussion")
+    table = Table(columns, tuple((label, value) for _name, label, value in totals))
+    return Section(anchor="discussion", title=_("Questions and polls"), table=table)
 
 
 def _average(report: LectureReport) -> int:

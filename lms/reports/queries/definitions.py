@@ -135,6 +135,16 @@ def further_terms() -> list[tuple[str, str, str]]:
             ),
         ),
         (
+            "discussion",
+            _("Questions and polls of a lecture"),
+            _(
+                "Questions that people asked in writing in the lecture’s room. Hidden ones are left out, and questions "
+                "that were merged count as one. They are answered when staff marked them so or answered in writing. "
+                "Votes are those for these questions, one per person and question. Polls are those that were opened, "
+                "with one answer per person and poll. Merged people count as one; deleted people still count."
+            ),
+        ),
+        (
             "opening",
             _("Opening balances"),
             _(

@@ -24,6 +24,8 @@ from lms.core.base.roles import Actor
 from lms.core.database.bulk import among
 from lms.core.database.session import db
 from lms.core.time import clock
+from lms.discussion.polls import count_polls
+from lms.discussion.queries import count_questions
 from lms.feedback.queries import ratings_of
 from lms.feedback.rules import SATISFIED
 from lms.people.models import Country, Person
@@ -58,6 +60,17 @@ class FromCountry:
 
 
 @dataclass(frozen=True)
+class Discussion:
+    """The questions and polls of a lecture: see `definitions.further_terms`. `votes` are those for questions."""
+
+    questions: int
+    questions_answered: int
+    votes: int
+    polls: int
+    poll_answers: int
+
+
+@dataclass(frozen=True)
 class LectureReport:
     """The report of a held lecture.
 
@@ -65,7 +78,7 @@ class LectureReport:
     present at all, `attended` have the credit, and `certified` of them hold a certificate of the series. `needed_ms` is
     what the policy of the series asks for. `sources` are those of the attendances. `untimed` counts who came without a
     time of joining, by the source of the credit; `uncounted` those of `course` who do not count as present, because
-    their outcome was corrected.
+    their outcome was corrected. `discussion` is of all people, and null for a focal point.
     """
 
     lecture: Lecture
@@ -83,6 +96,12 @@ class LectureReport:
     sources: dict[Source, int]
     countries: list[FromCountry]
     ratings: Ratings
+    discussion: Discussion | None
+
+    @property
+    def rated(self) -> dict[str, int | float | None]:
+        """*Satisfaction* as the API shows it."""
+        return self.ratings.as_json()
 
 
 def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str = "en") -> LectureReport | None:
@@ -126,7 +145,13 @@ def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str 
         sources=dict(_count_sources(credits, attended).most_common()),
         countries=_by_country(belongs, roster, seen, attended, countries),
         ratings=_ratings(lecture.id, attended),
+        discussion=_discussion(lecture.id) if sees_all else None,
     )
+
+
+def _discussion(lecture_id: int) -> Discussion:
+    counts = count_questions(lecture_id)
+    return Discussion(counts.questions, counts.answered, counts.votes, *count_polls(lecture_id))
 
 
 def _ratings(lecture_id: int, attended: Collection[int]) -> Ratings:

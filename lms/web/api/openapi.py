@@ -90,7 +90,7 @@ RESOURCES = (
         ("enrolment-questions", "enrolment-answers", "answers"),
     ),
     Resource("Messages", "E-mails from the staff of a series to the people enrolled.", ("messages",)),
-    Resource("Figures", "Sessions, participants, attendances and countries.", ("totals",)),
+    Resource("Figures", "Sessions, participants, attendances and countries.", ("totals", "report")),
     Resource("Published reports", "Reports with frozen figures.", ("reports",)),
     Resource("Saved reports", "Reports saved under a name, and their schedule.", ("saved-reports",)),
     Resource("Exports", "People or attendances as a file.", ("exports",)),
