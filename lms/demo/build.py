@@ -26,10 +26,10 @@ from lms.core.base.errors import Invalid
 from lms.core.base.roles import SYSTEM
 from lms.core.database import search
 from lms.core.database.session import action, db, read
-from lms.demo import checks, feedback, follow_up, mails, nominations
+from lms.demo import checks, discussion, feedback, follow_up, mails, nominations
 from lms.demo.folder import FolderMark, Rest, find_mark, indexed_at_the_end, many_rows, replaced, set_mark
 from lms.demo.generate import KEEPS_SEATS, SEED, AttendanceFile, Demonstration
-from lms.demo.jobs import request_recording
+from lms.demo.jobs import latest_missed, request_recording
 from lms.demo.lectures import go_live, list_speakers, upload_files
 from lms.demo.population import FEWEST, FULL_SCALE
 from lms.demo.programme import load_countries, load_instructors, read_json
@@ -174,6 +174,8 @@ def _fill_rest(demonstration: Demonstration, progress: Progress) -> None:
         mails.take_in(now=now)
     with progress.phase("Feedback"):
         feedback.give(now=now, seed=SEED)
+    with progress.phase("Questions and polls"):
+        discussion.take_in(latest_missed(TRAINEE), trainee=TRAINEE, now=now, seed=SEED)
     with progress.phase("People who registered twice"):
         register_twice(by=actor_of(ADMIN, now), now=now)
     with progress.phase("Public figures"):

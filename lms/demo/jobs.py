@@ -60,7 +60,7 @@ _SPEECH = (
 
 def request_recording(address: str, *, now: datetime, say: Callable[[str], None]) -> None:
     """Has the recording made of the latest lecture that a person missed, or a part of it."""
-    lecture_id = _latest_missed(address)
+    lecture_id = latest_missed(address)
     if lecture_id is None:
         return
     if find_ffmpeg() is None:
@@ -74,7 +74,8 @@ def _request(lecture_id: int, *, job: str = JOB, until: datetime, due_at: dateti
     request_job(job, arguments, by=SYSTEM, at=clock.now(), due_at=due_at)
 
 
-def _latest_missed(address: str) -> int | None:
+def latest_missed(address: str) -> int | None:
+    """The latest lecture that a person missed, or a part of it; its recording is made."""
     person_id = find_person_id(address)
     if person_id is None:
         return None

@@ -43,6 +43,10 @@ from lms.demo.folder import FolderMark, Rest, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
 from lms.demo.generate import AttendanceFile, Demonstration
 from lms.demo.programme import load_instructors, read_json
+from lms.demo.staff import TRAINEE
+from lms.discussion.models import LectureQuestion, PollAnswer, QuestionVote
+from lms.discussion.polls import count_polls
+from lms.discussion.queries import count_questions
 from lms.enrolment.actions.many import publish_enrolments
 from lms.enrolment.models import (
     CalendarAddress,
@@ -70,7 +74,7 @@ from lms.people.queries.access import load_actor
 from lms.people.queries.countries import get_country, listed_country, notice_in
 from lms.people.queries.duplicates import list_pairs
 from lms.people.queries.mails import count_stopped
-from lms.people.queries.persons import find_person_by_email
+from lms.people.queries.persons import find_person_by_email, find_person_id
 from lms.reports.queries.figures import public_totals, totals
 from lms.reports.queries.snapshots import list_snapshots
 from lms.reports.rules import Ratings, Slice
@@ -376,6 +380,23 @@ def test_a_lecture_was_cancelled_and_holders_of_certificates_were_told(built: AP
         assert MailState.QUEUED not in set(db.session.scalars(states))
 
 
+def test_people_ask_and_vote_in_the_live_lecture_and_in_the_one_with_a_recording(built: APIFlask) -> None:
+    with built.app_context():
+        counts = {}
+        states = dict(db.session.execute(db.select(Lecture.id, Lecture.state)).all())
+        for lecture_id in set(db.session.scalars(db.select(LectureQuestion.lecture_id))):
+            questions, (polls, answers) = count_questions(lecture_id), count_polls(lecture_id)
+            counts[states[lecture_id]] = questions.questions, questions.answered, polls
+            assert min(questions.votes, answers) > 10
+        assert counts == {LectureState.HELD: (10, 7, 1), LectureState.LIVE: (9, 1, 1)}
+        trainee = find_person_id(TRAINEE)
+        voters = {
+            *db.session.scalars(db.select(QuestionVote.person_id)),
+            *db.session.scalars(db.select(PollAnswer.person_id)),
+        }
+        assert trainee not in voters
+
+
 def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
     assert built is not None
     assert [line.split(":")[0].strip() for line in said[2:-1] if not line.startswith("Built in ")] == [
@@ -401,6 +422,7 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Lecture that is cancelled",
         "E-mails about certificates, recordings, and the week",
         "Feedback",
+        "Questions and polls",
         "People who registered twice",
         "Public figures",
     ]
