@@ -51,7 +51,7 @@ class Hall:
         self.site = site
         self.stopping, self.is_over = threading.Event(), threading.Event()
         make = site.make
-        self.teacher = make.person("Lin Yuhan", roles=["instructor"])
+        self.teacher = make.person("Lin Yuhan", email="lin@x.example", password=PASSWORD, roles=["instructor"])
         series = make.series(instructors=[self.teacher])
         make.enrolment(series, make.person("Ada", email="ada@x.example", password=PASSWORD))
         self.lecture: Lecture = make.lecture(
