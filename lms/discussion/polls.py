@@ -295,6 +295,8 @@ def answer_poll(
 ) -> None:
     """Answers an open poll by group commit: returns once it is committed. The same answer again changes nothing.
 
+    The snapshot has it within `STANDS_MS`.
+
     Raises NotFound, Forbidden, Invalid (`options`), and Refused where the room or the poll is not open, or the person
     has given another answer.
     """
@@ -311,7 +313,6 @@ def answer_poll(
     db.session.rollback()  # the group must not wait for what was read here
     ballot = Ballot(poll_id, person_id, choices, clock.to_ms(at))
     stored = group_writer("ballots", write_ballots).write(ballot)
-    _forget(lecture_id)
     if stored is None:
         raise Refused(_("This poll is closed."))
     if stored != choices:

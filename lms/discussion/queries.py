@@ -27,7 +27,7 @@ from lms.streaming.queries import ReplayPart, replay_parts
 STANDS_MS = 1_000
 """For so long a process shows the same questions to all, in milliseconds."""
 SHOWN_OPEN, SHOWN_ANSWERED = 20, 10
-"""Questions in the snapshot of a room. All of them are on a page of their own_ids."""
+"""Questions in the snapshot of a room. All of them are on a page of their own."""
 PAGE = 100
 _Asker = shared_alias(Person, "asker")
 _Voter = shared_alias(Person, "voter")
@@ -96,25 +96,27 @@ def get_settings(lecture_id: int) -> DiscussionSettings:
     )
 
 
-def _counted(lecture_id: int) -> Any:
-    """The votes for each question of a lecture, those of merged ones included. Merged people vote once."""
+def _counted(lecture_id: int, question_id: int | None = None) -> Any:
+    """The votes for each question of a lecture, or for one, those of merged ones included. Merged people vote once."""
     of_id = func.coalesce(LectureQuestion.merged_into_id, LectureQuestion.id)
-    return (
+    query = (
         select(of_id.label("question_id"), func.count(func.distinct(_Voter.canonical_id)).label("votes"))
         .join(QuestionVote, QuestionVote.question_id == LectureQuestion.id)
         .join(_Voter, _Voter.id == QuestionVote.person_id)
         .where(LectureQuestion.lecture_id == lecture_id)
         .group_by(of_id)
-        .subquery("counted")
     )
+    if question_id is not None:
+        query = query.where(or_(LectureQuestion.id == question_id, LectureQuestion.merged_into_id == question_id))
+    return query.subquery("counted")
 
 
-def _listed(lecture_id: int, states: Collection[QuestionState]) -> Select[Any]:
-    """Questions with votes and the name of who asked; the most votes first, of as many the oldest."""
-    counted = _counted(lecture_id)
+def _listed(lecture_id: int, states: Collection[QuestionState], question_id: int | None = None) -> Select[Any]:
+    """Questions, or one, with votes and the name of who asked; the most votes first, of as many the oldest."""
+    counted = _counted(lecture_id, question_id)
     votes = func.coalesce(counted.c.votes, 0)
     member = shared_alias(Person, "member")
-    return (
+    query = (
         select(LectureQuestion, _Asker.full_name, _Asker.id, votes)
         .join(member, member.id == LectureQuestion.person_id)
         .join(_Asker, _Asker.id == member.canonical_id)
@@ -127,6 +129,7 @@ def _listed(lecture_id: int, states: Collection[QuestionState]) -> Select[Any]:
         .where(LectureQuestion.state.in_(states))
         .order_by(votes.desc(), LectureQuestion.id)
     )
+    return query if question_id is None else query.where(LectureQuestion.id == question_id)
 
 
 def _views(
@@ -200,7 +203,7 @@ def get_question(
 ) -> QuestionView:
     """Returns one question. Raises NotFound and Forbidden."""
     access = get_access(lecture_id, by=by, at=at, person_id=person_id)
-    query = _listed(lecture_id, tuple(QuestionState)).where(_may_see(access), LectureQuestion.id == question_id)
+    query = _listed(lecture_id, tuple(QuestionState), question_id).where(_may_see(access))
     rows = db.session.execute(query).all()
     if not rows:
         raise NotFound
