@@ -208,7 +208,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /api/v1/lectures/<int:lecture_id>/end": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /api/v1/lectures/<int:lecture_id>/pause": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /api/v1/lectures/<int:lecture_id>/resume": ("snynny", "snnnny", "smmmny"),
-    "GET /api/v1/lectures/<int:lecture_id>/report": ("snyyyy", "snnyyy", "smmmyy"),
+    "GET /api/v1/lectures/<int:lecture_id>/report": ("snrrrr", "snnrrr", "smmmrr"),
     "GET /api/v1/lectures/<int:lecture_id>/polls": ("syynyy", "snnnyy", "smmmyy"),
     "POST /api/v1/lectures/<int:lecture_id>/polls": ("snwnnw", "snnnnw", "snmnnw"),
     "POST /api/v1/lectures/<int:lecture_id>/polls/<int:poll_id>/open": ("snwnnw", "snnnnw", "snmnnw"),
