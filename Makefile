@@ -41,7 +41,7 @@ test: needs-tests $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests validator
 
 .PHONY: test-long
 test-long: needs-tests-long $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests validators ## all on PostgreSQL too, crashes, the whole demonstration, 100 examples of each property
-	@$(PYTEST) -n 3 -m "long or property" --hypothesis-profile=long
+	@$(PYTEST) -n 3 --no-loadscope-reorder -m "long or property" --hypothesis-profile=long
 
 .PHONY: test-versions
 test-versions: assets ## runs the tests of slices on each other Python from 3.11 to 3.13 that is installed

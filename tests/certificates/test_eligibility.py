@@ -101,7 +101,7 @@ def test_preview_and_own_page_and_issuing_agree(make: Make, history: list[Step],
     check(live(make, history, policy))
 
 
-@pytest.mark.long
+@pytest.mark.long(seconds=70)
 @settings(max_examples=60, suppress_health_check=FIXTURE)
 @given(history=steps(40), walk_ins=st.sampled_from(WalkIns), policy=policies)
 def test_roster_and_own_page_and_credit_then_preview_and_issuing_agree_after_long_histories(

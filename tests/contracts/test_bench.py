@@ -21,7 +21,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return ["--tiny", "--data", str(tmp_path_factory.mktemp("bench"))]
 
 
-@pytest.mark.long
+@pytest.mark.long(seconds=430)
 def test_every_topic_measures(tiny: list[str]) -> None:
     done = CliRunner().invoke(main, [*tiny, "--all", "--json"])
     assert done.exit_code == 0, done.stderr

@@ -29,7 +29,7 @@ from schemathesis.engine import events, from_schema
 from tests.contracts.matrix import BODIES
 from tests.contracts.world import World, build
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(seconds=280)
 CHECKS = ChecksConfig(
     # What no schema can say (the code of a country must be one of ours) is 422 all the same
     positive_data_acceptance=PositiveDataAcceptanceConfig(enabled=False),

@@ -10,7 +10,7 @@ from tests.contracts.english import blocks_of, english_in, texts_of, written_by_
 from tests.contracts.pages import pages
 from tests.contracts.world import ROLES, World
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("world")]
+pytestmark = [pytest.mark.long(seconds=250), pytest.mark.xdist_group("world")]
 
 
 def test_no_page_in_arabic_holds_english_words(world: World) -> None:

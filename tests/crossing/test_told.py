@@ -176,7 +176,7 @@ def test_everybody_is_told_what_the_model_says(make: Make, tmp_path: Path, cours
     live(make, course, history, tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.long(seconds=200)
 @settings(max_examples=100, suppress_health_check=FIXTURE)
 @given(course=courses, history=histories(16))
 def test_everybody_is_told_what_the_model_says_after_long_histories(

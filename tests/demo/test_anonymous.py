@@ -24,7 +24,7 @@ from lms.people.models import Person, PersonEmail
 from lms.reports.rules import DIMENSIONS
 from tests.demo.sizes import DEMONSTRATION, PEOPLE
 
-pytestmark = [DEMONSTRATION, pytest.mark.long]
+pytestmark = [DEMONSTRATION, pytest.mark.long(seconds=130)]
 
 ADDRESS = re.compile(r"[\w.+%-]+@[\w.-]+\.\w+")
 LINK = re.compile(r'(?:href|src|action)="([^"]+)"')

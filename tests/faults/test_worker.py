@@ -26,7 +26,7 @@ from tests.faults.conftest import Site
 from tests.faults.test_kills import Viewers, graduates, let_lease_run_out, state_of_job, wait_for_job, wait_until
 from tests.ports import free_port
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(seconds=75)
 
 
 def count(table: Any) -> int:

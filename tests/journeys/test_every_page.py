@@ -326,7 +326,7 @@ def test_no_page_cuts_or_loses_anything(look: Look) -> None:
     assert look.pages >= 9
 
 
-@pytest.mark.long
+@pytest.mark.long(seconds=250)
 @pytest.mark.parametrize("role", ROLES_LOOKED_AT)
 def test_no_page_cuts_or_loses_anything_in_narrow_fonts(served: Served, narrow_layout: Browser, role: str) -> None:
     result = Look(role)

@@ -24,7 +24,7 @@ from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
 from tests.proxy import Certificate
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.long(seconds=400), pytest.mark.xdist_group("browser")]
 FLAGS = (
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
