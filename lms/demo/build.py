@@ -95,8 +95,7 @@ def build(
         # First, because staff need no second factor in a demonstration
         set_mark(config, FolderMark(now, people, Rest.MISSING if leave_rest else Rest.ADDED))
         with _app_for_many_rows(make_app, config, people), reading(demonstration) as files:
-            with search.postponed():
-                _fill(demonstration, files, progress)
+            _fill(demonstration, files, progress)
             if not leave_rest:
                 _fill_rest(demonstration, progress)
 
@@ -148,12 +147,15 @@ def _fill(demonstration: Demonstration, files: Files, progress: Progress) -> Non
 
 
 def _fill_rest(demonstration: Demonstration, progress: Progress) -> None:
-    """Adds what people find on the pages of lectures and after they signed in: lectures to answer for and to prepare,
-    files, nominations, e-mails of the last days, people who registered twice."""
+    """Adds what people find on the pages of lectures and after they signed in: speakers, lectures to answer for and to
+    prepare, files, nominations, e-mails of the last days, people who registered twice."""
     now, addresses = demonstration.now, _instructor_addresses()
     lin = addresses["lin"]
     with progress.phase("Search"):
         _index_people()
+    with progress.phase("Speakers, and questions at enrolment"):
+        list_speakers(demonstration.series, _lecture_ids(), now=now)
+        ask_questions(now=now)
     with progress.phase("Lectures that wait for their staff"):
         leave_to_answer(now, addresses)
         prepare_next_year(demonstration.series, lin, now=now)
@@ -195,7 +197,7 @@ def _lecture_ids() -> dict[tuple[str, int], int]:
 
 @action
 def _index_people() -> None:
-    search.index_pending(db.session.connection())
+    search.ensure(db.session.connection())
 
 
 def _instructor_addresses() -> dict[str, str]:
@@ -228,13 +230,10 @@ def take_in(demonstration: Demonstration, files: Files, progress: Progress) -> N
             enrol(demonstration, series_ids, addresses, files.people(), tell)
         with progress.phase("Seats of countries"):
             release_seats(series_ids[KEEPS_SEATS], demonstration.quotas, now=demonstration.now)
-        ask_questions(series_ids, now=demonstration.now)
         with progress.phase("Attendance") as tell:
             lectures = _attend(files, lecture_ids, tell)
     with progress.phase("Groups, appeals and corrections"):
         follow_up.take_in(follow_up.FollowUp(demonstration, lectures), lecture_ids, addresses)
-    with progress.phase("Speakers"):
-        list_speakers(demonstration.series, lecture_ids, now=demonstration.now)
     with progress.phase("Reminders"):
         mails.remind_of_live(now=demonstration.now)
     with progress.phase("Lecture that is live"):

@@ -14,13 +14,12 @@ from lms.attendance_imports.actions.imports import Matched, match_staged
 from lms.attendance_imports.actions.staging import StagedAttendance, stage_attendance
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import db
+from lms.core.storage.tables import Table
 from lms.demo.generate import AttendanceFile, Demonstration
 from lms.people.actions.files import StagedPeople, stage_people
 
 LARGE = 20_000
 """From this many people on, a second process reads."""
-_AHEAD = 4
-"""The number of files that are read ahead."""
 LectureIds = Mapping[tuple[str, int], int]
 
 
@@ -62,7 +61,7 @@ class _FilesBeside(Files):
         _ = demonstration.crowd  # before the fork, so that it is made once
         fork = multiprocessing.get_context("fork")
         self._requests: multiprocessing.Queue[Any] = fork.Queue()
-        self._answers: multiprocessing.Queue[Any] = fork.Queue(_AHEAD)
+        self._answers: multiprocessing.Queue[Any] = fork.Queue()  # read as far ahead as it can be
         self._process = fork.Process(target=self._read, args=(os.getpid(),), daemon=True)
         self._process.start()
 
@@ -109,7 +108,9 @@ class _FilesBeside(Files):
 
     def _values(self) -> Iterator[object]:
         self._requests.get()
-        yield from super().people()
+        for people in super().people():
+            people.table = Table([], [])  # nobody looks at the cells again
+            yield people
         yield None
         yield super().lectures()
         for staged, matched in super().attendance(self._requests.get()):

@@ -277,13 +277,13 @@ def _decisions(checks: Iterable[DateCheck]) -> dict[str, str]:
     }
 
 
-def ask_questions(series_ids: dict[str, int], *, now: datetime) -> None:
+def ask_questions(*, now: datetime) -> None:
     """Asks the questions at enrolment in one series, which some of the enrolled have answered."""
     form = read_json("questions.json")
     series = get_series(form["series"], by=SYSTEM)
     set_questions(series.slug, form["questions"], by=SYSTEM, at=now - timedelta(days=60))
     query = select(Enrolment.person_id).where(
-        Enrolment.series_id == series_ids[series.slug], Enrolment.status == EnrolmentStatus.ENROLLED
+        Enrolment.series_id == series.id, Enrolment.status == EnrolmentStatus.ENROLLED
     )
     people = db.session.scalars(query.order_by(Enrolment.id).limit(ANSWERED)).all()
     for number, (person_id, answers) in enumerate(zip(people, cycle(form["answers"]), strict=False)):

@@ -15,7 +15,6 @@ See ADR 35.
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any
@@ -35,7 +34,6 @@ PREFIX = "search_"
 JOINED = frozenset("'’ʼ`´")
 _FIRST_SIGN, _LAST_SIGN, _LATER_SIGNS = "\u3040", "\ud7af", "\U00020000"
 _indexed: list[tuple[str, str]] = []
-_is_postponed = False
 
 _PENDING = (
     "CREATE TABLE IF NOT EXISTS search_pending "
@@ -120,7 +118,8 @@ def statements(dialect: str, source: str, name: str) -> list[str]:
 
 
 def ensure(connection: Connection) -> None:
-    """On SQLite, after migrations, makes the indexes whole: rebuilding a table takes its triggers away."""
+    """On SQLite, makes the indexes whole after `set_aside`, and after migrations: rebuilding a table takes its triggers
+    away."""
     if connection.dialect.name != "sqlite":
         return
     made = {row[0] for row in connection.exec_driver_sql("SELECT name FROM sqlite_master")}
@@ -135,20 +134,17 @@ def ensure(connection: Connection) -> None:
         index_pending(connection)
 
 
-@contextmanager
-def postponed() -> Iterator[None]:
-    """Has this process index nothing on SQLite until the end: what it writes is found after the next commit."""
-    global _is_postponed
-    _is_postponed = True
-    try:
-        yield
-    finally:
-        _is_postponed = False
+def set_aside(connection: Connection) -> None:
+    """On SQLite, notes nothing of what is written from now on, until `ensure` makes the indexes whole: for many rows
+    this takes less than to note each."""
+    for source, name in _indexed:
+        for change in ("insert", "update", "delete"):
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {PREFIX}{source}_{name}_{change}")
 
 
 def index_pending(connection: Connection) -> None:
     """On SQLite, indexes what the transaction wrote."""
-    if connection.dialect.name != "sqlite" or _is_postponed:
+    if connection.dialect.name != "sqlite":
         return
     for statement in pending_statements():
         connection.exec_driver_sql(statement)
