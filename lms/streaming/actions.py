@@ -52,7 +52,7 @@ REHEARSALS_KEPT = timedelta(days=1)
 
 @action
 def go_live(
-    lecture_id: int, *, takes_over: bool = False, replaces: str | None = None, by: Actor, at: datetime
+    lecture_id: int, *, takes_over: bool = False, page: str | None = None, by: Actor, at: datetime
 ) -> StreamSession:
     """Starts a scheduled lecture, or goes on with a paused one, and begins to send it; see `begin_streaming`.
 
@@ -65,7 +65,7 @@ def go_live(
         start_lecture(lecture_id, by=by, at=at)
     elif lecture.state is LectureState.LIVE:
         resume_lecture(lecture_id, by=by, at=at)
-    return begin_streaming(lecture_id, Track.MAIN, takes_over=takes_over, replaces=replaces, by=by, at=at)
+    return begin_streaming(lecture_id, Track.MAIN, takes_over=takes_over, page=page, by=by, at=at)
 
 
 @action
@@ -74,14 +74,16 @@ def begin_streaming(
     track: Track,
     *,
     takes_over: bool = False,
-    replaces: str | None = None,
+    page: str | None = None,
     by: Actor,
     at: datetime,
 ) -> StreamSession:
     """Begins to send picture and sound of a lecture.
 
-    Refused while another page sends, unless `takes_over`, or the same person began its session and the page `replaces`
-    it or nothing of it arrived for ten seconds: the other session is then stopped. Raises Forbidden and NotFound.
+    Refused while another page sends, unless `takes_over`, or the same person began its session and did so from the same
+    `page` or nothing of it arrived for ten seconds: the other session is then stopped. `page` is a random name that a
+    browser's tab gives itself and keeps when it is loaded again; it is kept with the session. So a page goes on that
+    never read the answer to its last call. Raises Forbidden and NotFound.
     """
     lecture = locked_lecture(lecture_id)
     check_can_edit_lecture(lecture, by)
@@ -95,7 +97,8 @@ def begin_streaming(
     other = find_open_session(stream.id)
     if other is not None:
         if not takes_over and other.person_id == by.person_id:
-            takes_over = other.public_id == replaces or at - last_received(other) >= SILENT_FOR
+            is_same_page = page is not None and other.page == page
+            takes_over = is_same_page or at - last_received(other) >= SILENT_FOR
         if not takes_over and other.person_id != by.person_id:
             person = db.session.get_one(Person, other.person_id)
             raise Refused(_("%(name)s is sending this lecture from another computer.", name=person.full_name))
@@ -104,7 +107,7 @@ def begin_streaming(
         other.stopped_at = at
         db.session.flush()
     stream.is_uploaded = False  # it is live from now on
-    session = StreamSession(stream_id=stream.id, person_id=by.person_id, started_at=at)
+    session = StreamSession(stream_id=stream.id, person_id=by.person_id, page=page, started_at=at)
     db.session.add(session)
     db.session.flush()
     record("begin_stream", lecture, by=by, at=at, track=track)

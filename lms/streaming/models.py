@@ -9,6 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from lms.core.database.session import Base, UtcDateTime, text_enum
 from lms.people.models import new_public_id
 
+LONGEST_PAGE = 36
+"""How many letters the name of a tab has at most: those of a UUID."""
+
 
 class Track(StrEnum):
     """What a stream of a lecture is for. Nobody but staff sees a rehearsal."""
@@ -69,11 +72,12 @@ class Stream(Base):
 class StreamSession(Base):
     """What one page sends without a break, in numbered chunks of one recorder.
 
-    `person_id` is the sender, a plain id as in the audit trail. `stopped_at`: when its page, another page or the end of
-    the lecture stopped it; only one session of a stream is not stopped. `chunk_count`: how many chunks it has, as its
-    page reports when it stops. `packaged_at`: when all of it was packaged. `is_unreadable`: ffmpeg could not read it.
-    `are_chunks_deleted`: only its segments are left. `failures`: runs of ffmpeg that began and packaged nothing, in a
-    row. `byte_count`, `last_chunk`: size of what came, and the highest number.
+    `person_id` is the sender, a plain id as in the audit trail. `page`: the random name of the tab that began it.
+    `stopped_at`: when its page, another page or the end of the lecture stopped it; only one session of a stream is not
+    stopped. `chunk_count`: how many chunks it has, as its page reports when it stops. `packaged_at`: when all of it was
+    packaged. `is_unreadable`: ffmpeg could not read it. `are_chunks_deleted`: only its segments are left. `failures`:
+    runs of ffmpeg that began and packaged nothing, in a row. `byte_count`, `last_chunk`: size of what came, and the
+    highest number.
     """
 
     __tablename__ = "stream_session"
@@ -92,6 +96,7 @@ class StreamSession(Base):
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
     stream_id: Mapped[int] = mapped_column(ForeignKey("stream.id", ondelete="CASCADE"), index=True)
     person_id: Mapped[int]
+    page: Mapped[str | None] = mapped_column(String(LONGEST_PAGE))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     chunk_count: Mapped[int | None]

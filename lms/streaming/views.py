@@ -20,7 +20,7 @@ from lms.streaming.actions import begin_streaming, go_live, receive_chunk, stop_
 from lms.streaming.addresses import check_media_address, media_address, media_key
 from lms.streaming.chunk_store import count_chunks
 from lms.streaming.encoder import AUDIO
-from lms.streaming.models import StreamSession, Track
+from lms.streaming.models import LONGEST_PAGE, StreamSession, Track
 from lms.streaming.playlists import SOUND, TRIMMED
 from lms.streaming.queries import get_session, get_trimmed_playlist, is_shown
 from lms.streaming.rules import (
@@ -55,14 +55,14 @@ SHARED_SECONDS = 300
 def begin(lecture_id: int) -> ResponseReturnValue:
     """Begins to send picture and sound, and starts a scheduled lecture or ends its pause.
 
-    `rehearsal` for staff alone, `take_over` from another page or computer, `replaces` the session that this page sent
-    before.
+    `rehearsal` for staff alone, `take_over` from another page or computer, `page` the name that this
+    tab gave itself.
     """
 
     def work() -> Response:
         options: dict[str, Any] = {
             "takes_over": "take_over" in request.form,
-            "replaces": request.form.get("replaces"),
+            "page": (request.form.get("page") or "")[:LONGEST_PAGE] or None,
             "by": current_actor(),
             "at": clock.now(),
         }

@@ -53,6 +53,13 @@ function tell() {
   tellBack();
 }
 
+// What the tab calls itself, also after it was loaded again
+function nameOfPage() {
+  const name = sessionStorage.getItem("studio-page") || crypto.randomUUID();
+  sessionStorage.setItem("studio-page", name);
+  return name;
+}
+
 // This page sent before it was loaded again
 const wasSending = () => state() === "live" && !session && sessionStorage.getItem(store);
 
@@ -157,12 +164,11 @@ async function post(address, values) {
   }
 }
 
-// Begins a session, in place of the one that this page sends or sent before its reload. Returns whether it began.
+// Begins a session, in place of the one that this page sends, or began before its reload even if it never learned so. Returns whether it began.
 async function begin(track, { takesOver = false } = {}) {
   const before = session;
-  const replaces = before ? before.id : sessionStorage.getItem(store);
   const answer = await post(studio.dataset.begin, {
-    rehearsal: track === "rehearsal" && "1", take_over: takesOver && "1", replaces,
+    rehearsal: track === "rehearsal" && "1", take_over: takesOver && "1", page: nameOfPage(),
   });
   if (!answer || answer.status >= 500) {
     tellTrouble("offline");

@@ -103,11 +103,12 @@ def test_without_ffmpeg_the_page_says_so(studio: Studio, monkeypatch: pytest.Mon
 
 
 def test_a_second_page_takes_over_or_continues(studio: Studio) -> None:
-    studio.post("/stream")
-    refused = studio.post("/stream")
+    studio.post("/stream", page="first")
+    refused = studio.post("/stream", page="second")
     assert (refused.status_code, refused.json["detail"]) == (409, "You are sending this lecture from another page.")
-    session = studio.post("/stream", take_over="1").json["session"]
-    assert studio.post("/stream", replaces=session).status_code == 200
+    assert studio.post("/stream").status_code == 409
+    assert studio.post("/stream", page="second", take_over="1").status_code == 200
+    assert studio.post("/stream", page="second").status_code == 200
 
 
 def test_a_rehearsal_leaves_the_lecture_as_planned(studio: Studio) -> None:

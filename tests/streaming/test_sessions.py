@@ -80,12 +80,12 @@ def test_two_instructors_at_once_are_told_who_sends(make: Make, lecture: Lecture
 
 
 def test_a_page_that_was_reloaded_continues_its_own_session(make: Make, lecture: Lecture) -> None:
-    first = begin(make, lecture)
-    with pytest.raises(Refused):
-        begin(make, lecture, replaces="another")
-    with pytest.raises(Refused):
-        begin(make, lecture, "Wu Min", replaces=first.public_id)
-    second = begin(make, lecture, replaces=first.public_id)
+    """Also where it never read the answer to its first call."""
+    begin(make, lecture, page="first")
+    for name, page in (("Lin Yuhan", "another"), ("Lin Yuhan", None), ("Wu Min", "first")):
+        with pytest.raises(Refused):
+            begin(make, lecture, name, page=page)
+    second = begin(make, lecture, page="first")
     assert find_open_session(second.stream_id) == second
 
 
