@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from lms.attendance.queries.facts import attended_rows
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
-from lms.core.base.disclosure import FEWEST, shown_groups
+from lms.core.base.disclosure import FEWEST
 from lms.core.base.errors import Forbidden, NotFound
 from lms.core.base.roles import Actor
 from lms.core.database.bulk import among
@@ -22,7 +22,7 @@ from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.enrolment.membership import expected_at
 from lms.feedback.models import FeedbackAnswer, FeedbackForm, HiddenComment
-from lms.feedback.rules import DEFAULT, OPEN_FOR, closes_at, is_open
+from lms.feedback.rules import DEFAULT, OPEN_FOR, closes_at, is_open, rating_key, shown_beside
 from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
@@ -218,6 +218,31 @@ def ratings_of(lecture_ids: Collection[int] | None = None) -> dict[int, dict[int
     }
 
 
+def told_ratings(attended: Mapping[int, Collection[int]]) -> dict[int, dict[int, int]]:
+    """Lecture → person → rating, of those who attended lectures, as far as sums of lectures may have them.
+
+    Ratings of a lecture by fewer than five people, who answered one question, are left out: with them, a sum would be
+    more than its lectures show, and what it is more would be of these few.
+    """
+    rows = [row for row in counted_answers(attended) if row.rating is not None]
+    forms: dict[int | None, str | None] = {None: rating_key(DEFAULT)}
+    ids = {row.form_id for row in rows if row.form_id is not None}
+    forms |= {
+        id_: rating_key(load(questions))
+        for id_, questions in read(select(FeedbackForm.id, FeedbackForm.questions).where(among(FeedbackForm.id, ids)))
+    }
+    people = {lecture_id: set(ids) for lecture_id, ids in attended.items()}
+    by_question: dict[tuple[int, str | None], dict[int, int]] = defaultdict(dict)
+    for row in rows:
+        if row.person_id in people[row.lecture_id] and row.rating is not None:
+            by_question[row.lecture_id, forms[row.form_id]][row.person_id] = row.rating
+    told: dict[int, dict[int, int]] = defaultdict(dict)
+    for (lecture_id, _key), ratings in by_question.items():
+        if len(ratings) >= FEWEST:
+            told[lecture_id] |= ratings
+    return dict(told)
+
+
 @dataclass(frozen=True)
 class Comment:
     """A written answer. `reason` is why it is hidden, for those who may see it then."""
@@ -266,12 +291,15 @@ def may_read(lecture: Lecture, by: Actor) -> bool:
 
 
 def results_of(lecture_id: int, *, by: Actor, at: datetime) -> FeedbackResults:
-    """The results of a lecture. Raises NotFound or Forbidden for who may not read them."""
+    """The results of a lecture: what those who attended it answered, as in *satisfaction*.
+
+    Raises NotFound or Forbidden for who may not read them.
+    """
     lecture = get_lecture(lecture_id, by=by)
     if not may_read(lecture, by):
         raise Forbidden(_("Only the lecture’s instructors, reporters and administrators can read its feedback."))
-    rows = counted_answers([lecture.id])
     attended = attended_ids(lecture)
+    rows = [row for row in counted_answers([lecture.id]) if row.person_id in attended]
     if len(rows) < FEWEST:
         return FeedbackResults(lecture, None, len(attended), [], {}, {}, closes_at(lecture), is_open(lecture, at))
     questions = _questions_of(lecture, rows)
@@ -279,9 +307,11 @@ def results_of(lecture_id: int, *, by: Actor, at: datetime) -> FeedbackResults:
     results = [_result(question, rows, hidden, by) for question in questions]
     day = clock.day_of(lecture.actual_start or at, clock.reporting_zone())
     codes = country_codes_of([row.person_id for row in rows], day)
-    by_country = _groups(questions, rows, {row.person_id: codes.get(row.person_id) for row in rows})
-    ways = {person: _WAYS.get(source, source) for person, (_country, source) in attended.items()}
-    by_source = _groups(questions, rows, {row.person_id: ways.get(row.person_id) for row in rows})
+    cells = {
+        row.person_id: (codes.get(row.person_id), _WAYS.get(attended[row.person_id][1], attended[row.person_id][1]))
+        for row in rows
+    }
+    by_country, by_source = _groups(questions, rows, cells)
     return FeedbackResults(
         lecture, len(rows), len(attended), results, by_country, by_source, closes_at(lecture), is_open(lecture, at)
     )
@@ -341,35 +371,31 @@ def _shuffled(comment: Comment) -> bytes:
 
 
 def _groups(
-    questions: Sequence[Question], rows: Iterable[CountedAnswer], group_of: Mapping[int, str | None]
-) -> dict[str | None, GroupResult]:
-    """The groups that can be shown, the largest first, each rating shown only where its own answers are enough."""
-    by_group: dict[str | None, list[CountedAnswer]] = defaultdict(list)
-    for row in rows:
-        by_group[group_of[row.person_id]].append(row)
-    ratings = [question for question in questions if question.kind == "rating"]
-    given: dict[str, dict[Hashable, list[int]]] = {
-        question.key: {
-            group: [row.answers[question.key] for row in members if _fits(question, row.answers.get(question.key))]
-            for group, members in by_group.items()
+    questions: Sequence[Question], rows: Sequence[CountedAnswer], cell_of: Mapping[int, tuple[str | None, str]]
+) -> tuple[dict[str | None, GroupResult], dict[str | None, GroupResult]]:
+    """The groups that can be shown, by country and by way of attending, the largest first; each rating only where its
+    own answers are enough."""
+    shown = shown_beside(Counter(cell_of[row.person_id] for row in rows))
+    sums: list[dict[str | None, dict[str, float | None]]] = [{}, {}]
+    for key in [question.key for question in questions if question.kind == "rating"]:
+        ratings = [row for row in rows if isinstance(row.answers.get(key), int)]
+        enough = shown_beside(Counter(cell_of[row.person_id] for row in ratings))
+        for kind in (0, 1):
+            given: dict[str | None, list[int]] = defaultdict(list)
+            for row in ratings:
+                given[cell_of[row.person_id][kind]].append(row.answers[key])
+            for group in shown[kind]:
+                values = given.get(group, []) if group in enough[kind] else []
+                sums[kind].setdefault(group, {})[key] = sum(values) / len(values) if values else None
+    sizes = [Counter(cell_of[row.person_id][kind] for row in rows) for kind in (0, 1)]
+    by_country, by_source = (
+        {
+            group: GroupResult(sizes[kind][group], sums[kind].get(group, {}))
+            for group in sorted(shown[kind], key=lambda group: (-sizes[kind][group], group or ""))
         }
-        for question in ratings
-    }
-    enough = {
-        key: shown_groups({group: len(values) for group, values in groups.items()}) for key, groups in given.items()
-    }
-    shown = shown_groups({group: len(members) for group, members in by_group.items()})
-    ordered = sorted((group for group in by_group if group in shown), key=lambda group: -len(by_group[group]))
-    return {
-        group: GroupResult(
-            len(by_group[group]),
-            {
-                key: sum(values) / len(values) if group in enough[key] and (values := given[key][group]) else None
-                for key in given
-            },
-        )
-        for group in ordered
-    }
+        for kind in (0, 1)
+    )
+    return by_country, by_source
 
 
 def export_of_person(person_id: int) -> list[dict[str, Any]]:

@@ -1,13 +1,16 @@
 """When feedback can be given, the default questions, and which groups are large enough to be shown."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import numpy as np
 from itsdangerous import BadSignature, Signer
 
 from lms.catalogue.models import Lecture, LectureState
+from lms.core.base.disclosure import FEWEST, shown_groups
 from lms.core.base.errors import Refused
 from lms.core.text.i18n import _
 from lms.questions.rules import Question, Words
@@ -45,6 +48,54 @@ def is_open(lecture: Lecture, at: datetime) -> bool:
 def rating_key(questions: Sequence[Question]) -> str | None:
     """The question that *satisfaction* is counted from: the first rating."""
     return next((question.key for question in questions if question.kind == "rating"), None)
+
+
+Cell = tuple[str | None, str | None]
+"""A group of each of two kinds, such as a country and a way of attending."""
+
+
+def shown_beside(cells: Mapping[Cell, int]) -> tuple[set[str | None], set[str | None]]:
+    """The groups of two kinds that can be shown of the same answers, whose number in each pair of groups is given.
+
+    By each kind as `shown_groups`. Those who read both can take one group from another, since they know who attended
+    from where and how: where a pair, or a group that is left out, of fewer than five answers follows from what is
+    shown, the smallest group is left out until none does.
+    """
+    never: tuple[set[str | None], set[str | None]] = (set(), set())
+    while True:
+        sizes: tuple[Counter[str | None], Counter[str | None]] = (Counter(), Counter())
+        for cell, number in cells.items():
+            for kind in (0, 1):
+                sizes[kind][cell[kind]] += number
+        shown = shown_groups(sizes[0], never[0]), shown_groups(sizes[1], never[1])
+        groups = [(sizes[kind][group], kind, str(group), group) for kind in (0, 1) for group in shown[kind]]
+        if not groups or not _gives_away(cells, sizes, shown):
+            return shown
+        _size, kind, _name, smallest = min(groups, key=lambda group: group[:3])
+        never[kind].add(smallest)
+
+
+def _gives_away(
+    cells: Mapping[Cell, int],
+    sizes: tuple[Mapping[str | None, int], Mapping[str | None, int]],
+    shown: tuple[set[str | None], set[str | None]],
+) -> bool:
+    """Whether the number of some small pair or group follows from those of all answers and of the shown groups."""
+    places = list(cells)
+    known = [[1.0] * len(places)]
+    asked = [[float(cell == place) for cell in places] for place in places if 0 < cells[place] < FEWEST]
+    for kind in (0, 1):
+        for group, size in sizes[kind].items():
+            row = [float(cell[kind] == group) for cell in places]
+            if group in shown[kind]:
+                known.append(row)
+            elif 0 < size < FEWEST:
+                asked.append(row)
+    if not asked:
+        return False
+    sums, wanted = np.array(known).T, np.array(asked).T
+    solved = np.linalg.lstsq(sums, wanted, rcond=None)[0]
+    return bool((np.abs(sums @ solved - wanted).max(axis=0) < 1e-9).any())
 
 
 def _rating(key: str, text: str, low: str, high: str, translations: Mapping[str, Sequence[str]]) -> Question:

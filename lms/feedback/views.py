@@ -198,14 +198,13 @@ def results(lecture_id: int) -> ResponseReturnValue:
     )
 
 
-def way_names() -> dict[str | None, str]:
+def way_names() -> dict[str, str]:
     """The ways of attending, in words."""
     return {
         "live": _("Live"),
         "group": _("Group viewing"),
         "replay": _("Replay"),
         "manual": _("By correction"),
-        None: _("Not attended"),
     }
 
 

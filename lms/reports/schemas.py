@@ -81,7 +81,8 @@ class SnapshotReason(Schema):
 
 class FiguresOut(AnswerSchema):
     """The figures of one slice. `satisfaction`: the mean of the ratings 1 to 5, `satisfied_percent`: the share of 4 and
-    5, and `feedback_answers` how many there are; null below five, and in public."""
+    5, and `feedback_answers` how many there are; null below five. In public they are of
+    the lectures with five answers or more, and null for groups of people, such as countries."""
 
     sessions = Integer()
     participants = Integer()

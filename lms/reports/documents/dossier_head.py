@@ -107,7 +107,7 @@ def figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
         )
         for name in (*HEADLINE, "registrations", "sessions")
     )
-    return counts + satisfaction(totals.ratings)
+    return counts + satisfaction(totals.ratings, opened("satisfaction"))
 
 
 def _participants_note(dossier: Dossier, share: float | None) -> str | None:

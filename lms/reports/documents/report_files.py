@@ -14,13 +14,17 @@ from lms.reports import shapes
 from lms.reports.queries import definitions as definitions_queries
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import FigureReport
-from lms.reports.rules import FIGURES, Opening
+from lms.reports.rules import FIGURES, Figures, Opening, Ratings
 from lms.reports.shapes import Cross
 from lms.web.api.api import rfc3339
 from lms.web.pages.time import organiser_zone, zone_city
 
 OPENING = ("opening_sessions", "opening_attendances")
 """Columns of a report in which opening balances are: how much of each row's figures they are."""
+
+
+SATISFACTION = tuple(Ratings().as_json())
+"""The columns of *satisfaction*: empty where nothing is stated."""
 
 
 def file_name(report: FigureReport, figure: str) -> str:
@@ -47,17 +51,21 @@ def _period(first: date | None, last: date | None) -> str:
 def headings(report: FigureReport) -> list[str]:
     """Two columns for each dimension (key and name), then the figures by their names in the API."""
     keys = [column for name in report.dimensions for column in (name, f"{name}_name")]
-    return [*keys, *FIGURES, *(OPENING if report.opening is not None else ())]
+    return [*keys, *FIGURES, *SATISFACTION, *(OPENING if report.opening is not None else ())]
 
 
 def rows(report: FigureReport) -> Iterator[list[object]]:
     """A row for each group; without dimensions one row of totals."""
     if not report.dimensions:
-        yield [*report.totals.as_json().values(), *_of_opening(report, report.opening)]
+        yield [*_figures(report.totals), *_of_opening(report, report.opening)]
     for group in report.groups:
         keys = group.keys * len(report.dimensions) if group.folded else group.keys
         named = [cell for key, label in zip(keys, group.labels, strict=False) for cell in (key, label)]
-        yield [*named, *group.figures.as_json().values(), *_of_opening(report, group.opening)]
+        yield [*named, *_figures(group.figures), *_of_opening(report, group.opening)]
+
+
+def _figures(figures: Figures) -> list[int | float | None]:
+    return [*figures.as_json().values(), *figures.ratings.as_json().values()]
 
 
 def _of_opening(report: FigureReport, opening: Opening | None) -> list[int]:

@@ -8,7 +8,7 @@ from lms.core.text.i18n import _, _l, _lp
 from lms.core.time import durations
 from lms.reports.documents.model import Kind, Value
 from lms.reports.queries.drilldown_lists import OF_KIND, OF_PARTNER, DrilldownRow, DrilldownRows
-from lms.reports.rules import VALUES
+from lms.reports.rules import VALUES, Ratings
 from lms.web.lists.parts import Column, FileColumn, Text
 
 Cell = Callable[[DrilldownRow], Value]
@@ -88,6 +88,10 @@ def _hours(row: DrilldownRow) -> Value:
     return None if row.ms is None else durations.tenth_hours(row.ms)
 
 
+def _ratings(row: DrilldownRow) -> Ratings:
+    return row.ratings or Ratings()
+
+
 DAY: Final = TableColumn("day", _l("Day"), _l("newest first"), _l("oldest first"), descending=True, kind="day")
 PERSON: Final = _text("person", _l("Person"), _l("A to Z"), _l("Z to A"), _person)
 LECTURE: Final = _text("lecture", _l("Lecture"), _l("A to Z"), _l("Z to A"))
@@ -102,6 +106,16 @@ PARTICIPANTS: Final = _number("participants", _l("Participants"), _l("most first
 ATTENDANCES: Final = _number("attendances", _l("Attendances"), _l("most first"), _l("fewest first"))
 CERTIFICATES: Final = _number("certificates", _l("Certificates"), _l("most first"), _l("fewest first"))
 HOURS: Final = _number("contact_hours", _l("Contact hours"), _l("most first"), _l("fewest first"), _hours)
+_ANSWERS: Final = _number(
+    "answers", _l("Answers"), _l("most first"), _l("fewest first"), lambda row: _ratings(row).answers
+)
+_MEAN: Final = _number(
+    "mean", _l("Mean"), _l("highest first"), _l("lowest first"), lambda row: _ratings(row).mean, "decimal"
+)
+_SATISFIED: Final = _number(
+    "satisfied", _l("4 or 5"), _l("highest first"), _l("lowest first"), lambda row: _ratings(row).satisfied_percent,
+    "percent",
+)  # fmt: skip
 _NAME: Final = replace(PERSON, name="name")
 _WHOLE_MINUTES: Final = replace(MINUTES, kind="number", value=_whole_minutes)
 
@@ -171,6 +185,19 @@ TABLES: Final[Mapping[str, FigureTable]] = {
         files=(_FULL_NAME, *map(_file, ("series", "kind", "day", "country"))),
         order=(*_REGISTRATIONS.order, KIND),
         filters={OF_KIND: frozenset(KINDS), **_REGISTRATIONS.filters},
+    ),
+    "satisfaction": FigureTable(
+        (LECTURE, DAY, _ANSWERS, _MEAN, _SATISFIED),
+        ("", "wide", "state", "fig", "wide"),
+        (
+            *map(_file, ("lecture", "series", "day")), _file("answers", lambda row: _ratings(row).answers),
+            _file("mean", lambda row: _ratings(row).mean),
+            _file("satisfied_percent", lambda row: _ratings(row).satisfied_percent),
+        ),
+        (DAY, LECTURE, SERIES, _ANSWERS, _MEAN, _SATISFIED),
+        {"of_series": None},
+        "series",
+        _l("Lecture or series"),
     ),
 }  # fmt: skip
 OLDER: Final = FigureTable((LECTURE, DAY, COUNTRY, ATTENDANCES), ("", "state", "wide", "fig"), below="series")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lms.attendance.facts import GENDERS, SECTORS, SOURCES, TRAITS, Column, Columns, gender_of, sector_of, source_of
+from lms.feedback.rules import SATISFIED
 from lms.reports.facts.segments import Segment, SegmentPart
 
 PEOPLE: Final = frozenset({"country", "region", "partner", "sector", "gender", "source"})
@@ -315,6 +316,22 @@ class FactSelection:
             totals |= {
                 id_: (amounts[place], sums[place]) for place, id_ in enumerate(part.segment.owners) if amounts[place]
             }
+        return totals
+
+    def ratings(self) -> dict[int, tuple[int, int, int]]:
+        """(ratings, their sum, how many are 4 or 5) by lecture, of those with a rating that is left."""
+        totals: dict[int, tuple[int, int, int]] = {}
+        for part, rows in self.left(self.facts.attendances):
+            given = ratings_of(part.segment, self.facts.ratings)
+            if given is None:
+                continue
+            owner, values, size = taken(part.segment.owner, rows), taken(given, rows), len(part.segment.owners)
+            numbers = np.bincount(owner[values > 0], minlength=size).tolist()
+            sums = summed(owner, values, size).tolist()
+            satisfied = np.bincount(owner[values >= SATISFIED], minlength=size).tolist()
+            for place, id_ in enumerate(part.segment.owners):
+                if numbers[place]:
+                    totals[id_] = numbers[place], sums[place], satisfied[place]
         return totals
 
     def times(self) -> Numbers:

@@ -75,6 +75,18 @@ def further_terms() -> list[tuple[str, str, str]]:
     """Further terms next to figures, as (anchor, term, text)."""
     return [
         (
+            "satisfaction",
+            _("Satisfaction"),
+            _(
+                "The mean of the ratings from 1 to 5 that people gave to the first rating question about a lecture "
+                "that they attended, and the share of 4 and 5, with the number of answers. Each person counts once in "
+                "each lecture, with their latest answer. The ratings of deleted people stay, without a name. Nothing "
+                "is stated about fewer than five answers. Public figures have it of all lectures, by year, by "
+                "month, by series and by language, from the lectures with five answers or more to one question; not "
+                "by country or any other group of people, so that nobody’s answer can be worked out."
+            ),
+        ),
+        (
             "attendance",
             _("Minutes of an attendance"),
             _(
@@ -122,16 +134,6 @@ def further_terms() -> list[tuple[str, str, str]]:
                 "For an attendance: the person’s sector and gender at the time of the lecture, and the "
                 "language of the lecture. For an enrolment or a certificate: the person’s current sector and "
                 "gender, and the language of the series."
-            ),
-        ),
-        (
-            "satisfaction",
-            _("Satisfaction"),
-            _(
-                "The mean of the ratings from 1 to 5 that people gave to the first rating question about a lecture "
-                "that they attended, and the share of 4 and 5, with the number of answers. Each person counts once in "
-                "each lecture, with their latest answer. The ratings of deleted people stay, without a name. Nothing "
-                "is stated about fewer than five answers, nor in public figures."
             ),
         ),
         (

@@ -40,8 +40,10 @@ from lms.reports.queries.drilldown_lists import (
     open_credits,
     open_partner_countries,
     open_registrations,
+    open_satisfaction,
     open_sessions,
     partner_codes,
+    rated_lectures,
     sessions_before,
 )
 from lms.reports.queries.drilldown_people import open_participants
@@ -149,6 +151,10 @@ def _amounts(figure: str, context: DrilldownContext) -> tuple[Amounts, int]:
         series: Counter[int | None] = Counter([one.series_id for one in context.lectures()])
         series.update(rows[0].series_id for rows in sessions_before(context).values())
         return {"of_series": series}, series.total()
+    if figure == "satisfaction":
+        shown, others = rated_lectures(context)
+        of_series = Counter(facts.lectures[id_].series_id for id_ in shown)
+        return {"of_series": of_series}, len(shown) + bool(others.answers)
     if figure == "countries":
         codes = partner_codes(context)
         partners = Counter("true" if row.country_code in codes else "false" for row in country_rows(context))
@@ -211,5 +217,6 @@ KINDS: Final[Mapping[str, Callable[[DrilldownContext], Listed]]] = {
     "partner_countries": open_partner_countries,
     "registrations": open_registrations,
     "certificates": open_certificates,
+    "satisfaction": open_satisfaction,
 }
 """What the figures open to."""

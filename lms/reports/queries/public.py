@@ -2,7 +2,7 @@
 
 A question is a span of years with data ("2020-2026") and a part: `2020-2026/totals`, `2020-2026/by/<dimension>`
 (groups, small ones combined), `2020-2026/where/<filter>` (the slices with five people or more, by key). Figures are
-stored as lists in the order of `rules.FIGURES`; keys are inner ones.
+stored as lists in the order of `rules.FIGURES`, with *satisfaction* after them (`read_figures`); keys are inner ones.
 """
 
 import json
@@ -30,6 +30,7 @@ from lms.reports.rules import (
     Figures,
     Group,
     Opening,
+    Ratings,
     Slice,
     check_public,
     in_order,
@@ -137,13 +138,13 @@ def public_report(
         if answer is None:
             raise Forbidden(_too_few())
         figures, opening = answer
-        return counted.as_at, Figures(*figures), [], Opening.of_json(opening)
+        return counted.as_at, read_figures(figures), [], Opening.of_json(opening)
     whole, older, *answers = counted.find(
         f"{span}/totals", f"{span}/opening", *(f"{span}/by/{name}" for name in dimensions)
     )
     if whole is None:
         raise Forbidden(_too_few())
-    totals = Figures(*whole)
+    totals = read_figures(whole)
     opening, is_large = older or (None, False)
     if (slice_.from_day or slice_.to_day) and totals.participants < FEWEST and not is_large:
         raise Forbidden(_too_few())
@@ -151,6 +152,14 @@ def public_report(
     for name, rows in zip(dimensions, answers, strict=True):
         groups = _groups(Names(locale), name, rows)
     return counted.as_at, totals, groups, Opening.of_json(opening)
+
+
+def read_figures(stored: Sequence[int | float]) -> Figures:
+    """Figures as they are stored: in the order of `FIGURES`, and after them those of *satisfaction* where they are
+    public."""
+    ratings = Ratings(*map(int, stored[len(FIGURES) :]))
+    values: dict[str, Any] = dict(zip(FIGURES, stored, strict=False))
+    return Figures(**values, ratings=ratings)
 
 
 def _groups(names: Names, name: str, rows: Iterable[Any] | None) -> list[Group]:
@@ -172,7 +181,7 @@ def _group(
 ) -> Group:
     key = OTHER if is_folded else names.key(name, inner)
     label = other_label() if is_folded else names.label(name, inner)
-    return Group((key,), (label,), Figures(*figures), folded=is_folded, opening=Opening.of_json(opening))
+    return Group((key,), (label,), read_figures(figures), folded=is_folded, opening=Opening.of_json(opening))
 
 
 def _span(slice_: Slice, years: list[str]) -> str | None:
@@ -232,7 +241,7 @@ def _of_all_time(counted: Counted, dimensions: Iterable[str]) -> _Stored:
 
 
 def _headline(stored: _Stored, countries: Rows, locale: str) -> Headline:
-    figures = Figures(*(stored.find("totals") or ()))
+    figures = read_figures(stored.find("totals") or ())
     rows = stored.find("by/country") or []
     people = FIGURES.index("participants")
     values = {key: bare[people] for key, bare, is_folded, _opening in rows if not is_folded}

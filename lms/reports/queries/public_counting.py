@@ -6,6 +6,7 @@ regions and partners, regions before regions of every level.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import astuple
 from datetime import date, datetime
 from typing import Any
 
@@ -19,8 +20,8 @@ from lms.people.models import Region
 from lms.reports.disclosure_control import Blocks, folded, is_apart, united
 from lms.reports.facts.counting import Part, count
 from lms.reports.facts.opening_balances import Balances, add
-from lms.reports.facts.selection import Facts, Filters
-from lms.reports.queries.facts import load
+from lms.reports.facts.selection import PEOPLE, Facts, Filters
+from lms.reports.queries.facts import load, with_told_ratings
 from lms.reports.queries.labels import Names
 from lms.reports.queries.opening_balances import read_balances
 from lms.reports.queries.scope import Partners, Scope, ancestors
@@ -46,7 +47,7 @@ class _Counting:
     def __init__(self, at: datetime) -> None:
         zone = clock.reporting_zone()
         partners = Partners()
-        self.facts = load(Scope(zone=zone), partners)
+        self.facts = with_told_ratings(load(Scope(zone=zone), partners))
         self.partners = partners.on(clock.day_of(at, zone))
         self.balances = read_balances(partners)
         self.parents: dict[str, str | None] = dict(db.session.execute(select(Region.code, Region.parent_code)).all())
@@ -71,7 +72,7 @@ class _Counting:
             if () in self.blocks.hidden(within) and len(within) < len(self.years):
                 continue
             older = self._older(None, span)
-            self.answers[f"{span}/totals"] = self._bare(parts[()])
+            self.answers[f"{span}/totals"] = self._bare(parts[()], None)
             for group in older.values():
                 large = _large(older, parts)
                 self.answers[f"{span}/opening"] = [group.opening(countries_of.get(span, ())).as_json(), bool(large)]
@@ -100,11 +101,9 @@ class _Counting:
                 if name == "region":
                     self.small_regions[span] = small
                 if name in DIMENSIONS:
-                    self._answer_groups(
-                        f"{span}/by/{name}", {key: parts[key] for key in (*shown, *apart)}, small, older
-                    )
+                    self._answer_groups(name, span, {key: parts[key] for key in (*shown, *apart)}, small, older)
             if name in FILTERS or name == "within":
-                self._answer_filters(f"{span}/where/{'region' if name == 'within' else name}", shown, older)
+                self._answer_filters(name, span, shown, older)
 
     def _never(self, name: str) -> Collection[Key]:
         """The groups of a dimension that are never shown: draft series, and years that only count with others."""
@@ -126,24 +125,30 @@ class _Counting:
             keys |= {key for key in parts if not _none_or_all(key, regions, self.parents)}
         return keys
 
-    def _answer_groups(self, question: str, shown: Parts, small: Parts, older: Mapping[Key, Balances]) -> None:
-        rows = [[key[0], self._bare(part), False, _label(older, [key])] for key, part in shown.items()]
+    def _answer_groups(self, name: str, span: str, shown: Parts, small: Parts, older: Mapping[Key, Balances]) -> None:
+        rows = [[key[0], self._bare(part, name), False, _label(older, [key])] for key, part in shown.items()]
         if small:
-            rows.append([OTHER, self._bare(united(small)), True, _label(older, small)])
-        self.answers[question] = rows
+            rows.append([OTHER, self._bare(united(small), name), True, _label(older, small)])
+        self.answers[f"{span}/by/{name}"] = rows
 
-    def _answer_filters(self, question: str, shown: Parts, older: Mapping[Key, Balances]) -> None:
-        self.answers[question] = {
-            str(key[0]): [self._bare(part), _label(older, [key])] for key, part in shown.items() if key != NULL
+    def _answer_filters(self, name: str, span: str, shown: Parts, older: Mapping[Key, Balances]) -> None:
+        self.answers[f"{span}/where/{'region' if name == 'within' else name}"] = {
+            str(key[0]): [self._bare(part, name), _label(older, [key])] for key, part in shown.items() if key != NULL
         }
 
     def _within(self, span: str) -> list[str]:
         first, last = span.split("-")
         return [year for year in self.years if first <= year <= last]
 
-    def _bare(self, part: Part) -> list[int | float]:
+    def _bare(self, part: Part, name: str | None) -> list[int | float]:
+        """The figures of a group by a dimension, or of all. *Satisfaction* follows where groups are of whole lectures.
+
+        Such a sum tells nothing that the results of its lectures do not show. Groups of people are shown there each by
+        itself, and more of them could be worked out from a sum of several lectures (ADR 108).
+        """
         figures: Figures = part.figures(self.partners)
-        return [getattr(figures, name) for name in FIGURES]
+        ratings = [] if name in {*PEOPLE, "within"} else astuple(figures.ratings)
+        return [*(getattr(figures, each) for each in FIGURES), *ratings]
 
     def _by_year(self, name: str | None) -> dict[str, dict[Key, Part]]:
         return _by_year(self.facts, name, self.parents, self.balances)

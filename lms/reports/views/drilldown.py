@@ -16,11 +16,13 @@ from lms.reports.forms import ReportForm
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.drilldown import NOT_STATED, list_rows
 from lms.reports.queries.drilldown_lists import OF_KIND, OF_PARTNER, DrilldownRow
+from lms.reports.rules import FIGURES, Figures
 from lms.reports.views.blueprint import address, bp, valid_form
 from lms.web.lists.parts import Chip, Choice, Select
 from lms.web.lists.routes import list_files, list_page
 from lms.web.lists.view import ListView
 from lms.web.pages.locale import reader_locale
+from lms.web.pages.time import number
 
 LISTED = frozenset({"q", "sort", "page", "size"})
 """The parameters that every list has."""
@@ -43,7 +45,7 @@ def _form_and_keys(by: Actor, locale: str) -> tuple[ReportForm, dict[str, str | 
 
 def _back(figure: str) -> str:
     parameters = {name: value for name, value in request.args.items() if name not in OWN}
-    return address("reports.totals", parameters | {"figure": figure})
+    return address("reports.totals", parameters | ({"figure": figure} if figure in FIGURES else {}))
 
 
 class FigureRows(ListView[DrilldownRow]):
@@ -122,8 +124,8 @@ class FigureRows(ListView[DrilldownRow]):
         return {
             "opened": self.opened,
             "is_people": self.figure == "participants",
-            "counted": shapes.counted(self.figure, getattr(self.opened.figures, self.figure)),
-            "name": figure_names()[self.figure],
+            "counted": _counted(self.figure, self.opened.figures),
+            "name": _("Satisfaction") if self.figure == "satisfaction" else figure_names()[self.figure],
             "parts": parts_of(self.opened),
             "url": lambda row: _url(row, self.by),
             "about": [*self.opened.labels, *self.form.about],
@@ -132,6 +134,15 @@ class FigureRows(ListView[DrilldownRow]):
             "back": _back(self.figure),
             "written": written,
         }
+
+
+def _counted(figure: str, figures: Figures) -> str:
+    """The figure with its noun."""
+    if figure != "satisfaction":
+        return shapes.counted(figure, getattr(figures, figure))
+    if figures.ratings.mean is None:
+        return _("Satisfaction")
+    return _("Satisfaction: %(mean)s of 5", mean=number(figures.ratings.mean_tenths / 10))
 
 
 @list_files(bp, "/admin/reports/people", *READERS)

@@ -8,11 +8,12 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.queries.policies import slugs_without_certificate
 from lms.core.base.errors import NotFound
 from lms.core.base.roles import ANONYMOUS
-from lms.core.text.i18n import translated
+from lms.core.text.i18n import _, translated
 from lms.core.time import clock
 from lms.reports import shapes
 from lms.reports.documents import report_files as files
 from lms.reports.documents.files import file_answer
+from lms.reports.documents.wording import satisfaction
 from lms.reports.queries.definitions import figure_names, further_terms
 from lms.reports.queries.figures import count
 from lms.reports.queries.public import Headline, Overview, public_overview
@@ -71,6 +72,7 @@ def map_scale(overview: Overview) -> list[tuple[int, float]]:
 
 
 bp.add_app_template_filter(shapes.opening_words)
+bp.add_app_template_filter(satisfaction)
 
 
 @bp.app_template_filter("bubbles")
@@ -100,6 +102,7 @@ def laid_out(overview: Overview, shown: int) -> dict[str, Any]:
         "series": by["series"][:FIRST_SERIES],
         "all_series": len(by["series"]),
         "uncertified": overview.uncertified,
+        "satisfaction": [("satisfaction", _("Satisfaction (answers)"))] if headline.figures.ratings.answers else [],
     }
 
 
