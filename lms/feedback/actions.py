@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
@@ -26,6 +26,7 @@ from lms.feedback.rules import DEFAULT, KINDS, MOST_QUESTIONS, check_open, close
 from lms.mail import outbox
 from lms.mail.kinds import kind_of
 from lms.mail.outbox import POST_AT_ONCE
+from lms.people.models import Person
 from lms.people.queries.mail_choices import wanting
 from lms.questions.rules import Question, checked_answers, checked_questions, dump, load
 
@@ -133,11 +134,16 @@ def show_comment(lecture_id: int, answer_id: int, key: str, *, by: Actor, at: da
     """Puts a hidden comment back. Administrators only."""
     if not by.is_administrator:
         raise Forbidden(_("Only administrators can show a hidden comment again."))
-    row = db.session.get(HiddenComment, (answer_id, key))
     given = db.session.get(FeedbackAnswer, answer_id)
-    if row is None or given is None or given.lecture_id != lecture_id:
+    if given is None or given.lecture_id != lecture_id:
         raise NotFound
-    db.session.delete(row)
+    whose = select(Person.canonical_id).where(Person.id == given.person_id).scalar_subquery()
+    answers = select(FeedbackAnswer.id).join(Person, Person.id == FeedbackAnswer.person_id)
+    answers = answers.where(FeedbackAnswer.lecture_id == lecture_id, Person.canonical_id == whose)
+    is_hidden = HiddenComment.key == key, HiddenComment.answer_id.in_(answers)
+    if db.session.scalar(select(HiddenComment.answer_id).where(*is_hidden).limit(1)) is None:
+        raise NotFound
+    db.session.execute(delete(HiddenComment).where(*is_hidden))
     audit.record("show_feedback_comment", by=by, at=at, lecture=lecture_id)
 
 

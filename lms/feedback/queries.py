@@ -3,16 +3,17 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from lms.attendance.queries.facts import attended_rows
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import get_lecture
-from lms.catalogue.rules import may_edit_lecture
+from lms.catalogue.rules import may_edit_lecture, may_edit_series
 from lms.core.base.disclosure import FEWEST
 from lms.core.base.errors import Forbidden, NotFound
 from lms.core.base.roles import Actor
@@ -55,6 +56,44 @@ def form_of_series(series: Series) -> AskedForm:
     if row is not None and row.questions:
         return AskedForm(row.id, load(row.questions), is_of_series=True)
     return AskedForm(None, DEFAULT)
+
+
+MOST_TEMPLATES: Final = 50
+"""So many forms of other lectures and series are offered to start from, the latest ones."""
+
+
+@dataclass(frozen=True)
+class FormTemplate:
+    """A form of another lecture or series that somebody may change, to start from. `row`: whose it is."""
+
+    id: int
+    row: Lecture | Series
+    questions: tuple[Question, ...]
+
+
+def list_templates(*, by: Actor) -> list[FormTemplate]:
+    """The forms that are asked somewhere and that this actor may change, the latest first."""
+    newest = select(func.max(FeedbackForm.id)).group_by(FeedbackForm.lecture_id, FeedbackForm.series_id)
+    rows = (
+        select(FeedbackForm, Lecture, Series)
+        .join(Lecture, Lecture.id == FeedbackForm.lecture_id, isouter=True)
+        .join(Series, Series.id == func.coalesce(FeedbackForm.series_id, Lecture.series_id))
+        .where(FeedbackForm.id.in_(newest))
+        .order_by(FeedbackForm.id.desc())
+    )
+    templates = (
+        FormTemplate(form.id, lecture or series, load(form.questions))
+        for form, lecture, series in db.session.execute(rows)
+        if form.questions and may_edit_series(series, by)
+    )
+    return list(islice(templates, MOST_TEMPLATES))
+
+
+def questions_to_start_from(template: FormTemplate) -> tuple[Question, ...]:
+    """The questions of another form for a new one. They are other questions, and get keys of their own; the usual ones
+    keep theirs."""
+    usual = {(one.key, one.kind, one.text) for one in DEFAULT}
+    return tuple(one if (one.key, one.kind, one.text) in usual else replace(one, key="") for one in template.questions)
 
 
 def _latest(condition: Any) -> Select[FeedbackForm]:
@@ -303,7 +342,7 @@ def results_of(lecture_id: int, *, by: Actor, at: datetime) -> FeedbackResults:
     if len(rows) < FEWEST:
         return FeedbackResults(lecture, None, len(attended), [], {}, {}, closes_at(lecture), is_open(lecture, at))
     questions = _questions_of(lecture, rows)
-    hidden = _hidden([row.id for row in rows])
+    hidden = _hidden(lecture.id, rows)
     results = [_result(question, rows, hidden, by) for question in questions]
     day = clock.day_of(lecture.actual_start or at, clock.reporting_zone())
     codes = country_codes_of([row.person_id for row in rows], day)
@@ -334,9 +373,20 @@ def _questions_of(lecture: Lecture, rows: Iterable[CountedAnswer]) -> list[Quest
     )[::-1]
 
 
-def _hidden(answer_ids: Collection[int]) -> dict[tuple[int, str], str]:
-    query = select(HiddenComment.answer_id, HiddenComment.key, HiddenComment.reason)
-    return {(id_, key): reason for id_, key, reason in read(query.where(among(HiddenComment.answer_id, answer_ids)))}
+def _hidden(lecture_id: int, rows: Iterable[CountedAnswer]) -> dict[tuple[int, str], str]:
+    """Why written answers are hidden, by answer and question: also those that were hidden under another record of
+    their person."""
+    query = (
+        select(Person.canonical_id, HiddenComment.key, HiddenComment.reason)
+        .join(FeedbackAnswer, FeedbackAnswer.id == HiddenComment.answer_id)
+        .join(Person, Person.id == FeedbackAnswer.person_id)
+        .where(FeedbackAnswer.lecture_id == lecture_id)
+        .order_by(HiddenComment.hidden_at)
+    )
+    reasons: dict[int, dict[str, str]] = defaultdict(dict)
+    for person_id, key, reason in read(query):
+        reasons[person_id][key] = reason
+    return {(row.id, key): reason for row in rows for key, reason in reasons.get(row.person_id, {}).items()}
 
 
 def _fits(question: Question, value: Any) -> bool:

@@ -50,6 +50,16 @@ def rating_key(questions: Sequence[Question]) -> str | None:
     return next((question.key for question in questions if question.kind == "rating"), None)
 
 
+def way_names() -> dict[str, str]:
+    """The ways of attending, in words."""
+    return {
+        "live": _("Live"),
+        "group": _("Group viewing"),
+        "replay": _("Replay"),
+        "manual": _("By correction"),
+    }
+
+
 Cell = tuple[str | None, str | None]
 """A group of each of two kinds, such as a country and a way of attending."""
 

@@ -22,11 +22,13 @@ from lms.feedback.queries import (
     OwnFeedback,
     form_of,
     form_of_series,
+    list_templates,
     outdated_mails,
     own_feedback,
+    questions_to_start_from,
     results_of,
 )
-from lms.feedback.rules import KINDS, MOST_QUESTIONS, make_link, read_link
+from lms.feedback.rules import KINDS, MOST_QUESTIONS, make_link, read_link, way_names
 from lms.mail import rendering
 from lms.mail.outbox import SECRET
 from lms.mail.stops import register_outdated
@@ -164,7 +166,11 @@ def _edit(
     after: str,
     **shown: Any,
 ) -> ResponseReturnValue:
-    stored = {"questions": questions_data(form_now.questions)}
+    owner = shown["lecture"] or shown["series"]
+    templates = [one for one in list_templates(by=current_actor()) if one.row is not owner]
+    started = next((one for one in templates if str(one.id) == request.args.get("from")), None)
+    questions = form_now.questions if started is None else questions_to_start_from(started)
+    stored = {"questions": questions_data(questions)}
     more = {} if request.method == "POST" else {"data": stored}
     form, status = QuestionsForm(most=MOST_QUESTIONS, main=main, kinds=KINDS, **more), 200
     if "reset" in request.form:
@@ -177,7 +183,16 @@ def _edit(
             flash(_("Saved."), "done")
             return redirect(after, 303)
         status = failed
-    page = render_template("feedback/form.html", form=form, asked=form_now, here=address, after=after, **shown)
+    page = render_template(
+        "feedback/form.html",
+        form=form,
+        asked=form_now,
+        here=address,
+        after=after,
+        templates=templates,
+        started=started,
+        **shown,
+    )
     return page, status
 
 
@@ -196,16 +211,6 @@ def results(lecture_id: int) -> ResponseReturnValue:
         way_names=way_names(),
         few=FEWEST,
     )
-
-
-def way_names() -> dict[str, str]:
-    """The ways of attending, in words."""
-    return {
-        "live": _("Live"),
-        "group": _("Group viewing"),
-        "replay": _("Replay"),
-        "manual": _("By correction"),
-    }
 
 
 @bp.get("/lectures/<int:lecture_id>/feedback-results.<kind>")

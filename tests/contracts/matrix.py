@@ -34,6 +34,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /lectures/<int:lecture_id>/feedback-form": ("snwnnw", "snnnnw", "snmnnw"),
     "GET /lectures/<int:lecture_id>/feedback-results": ("snynyy", "snnnyy", "snmnyy"),
     "GET /lectures/<int:lecture_id>/feedback-results.<kind>": ("snynyy", "snnnyy", "snmnyy"),
+    "GET /lectures/<int:lecture_id>/feedback-results.pdf": ("snynyy", "snnnyy", "snmnyy"),
     "POST /lectures/<int:lecture_id>/feedback-results/hide": ("snmnnm", "snnnnm", "snmnnm"),
     "GET /series/<slug>/feedback-form": ("snynny", "snnnny", "snmnny"),
     "POST /series/<slug>/feedback-form": ("snwnnw", "snnnnw", "snmnnw"),

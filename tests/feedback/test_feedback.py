@@ -22,7 +22,7 @@ from lms.core.database.session import action, db
 from lms.core.time import clock
 from lms.feedback import actions
 from lms.feedback.models import FeedbackAnswer
-from lms.feedback.queries import counted_answers, form_of, outdated_mails, results_of
+from lms.feedback.queries import counted_answers, form_of, form_of_series, outdated_mails, results_of
 from lms.feedback.rules import make_link
 from lms.mail import rendering
 from lms.mail.kinds import MailKind
@@ -31,6 +31,7 @@ from lms.people.actions.mails import stop_mails
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person
 from lms.people.models import Person
+from lms.questions.rules import dump
 from tests.factories import Make
 from tests.forms import token_in
 
@@ -192,6 +193,25 @@ def test_a_hidden_comment_is_read_by_administrators_only(app: APIFlask, held: He
     assert len(held.results().questions[1].comments) == 5
 
 
+def test_a_hidden_comment_stays_hidden_when_its_merged_person_answers_again(app: APIFlask, held: Held) -> None:
+    """Under the kept record; an administrator shows it again under either."""
+    kept, merged, *_others = people = [held.attend() for _n in range(6)]
+    for person in people[1:]:
+        held.answer(person, 5, best="Names somebody" if person is merged else "Fine")
+    by, administrator = held.make.actor(held.instructor), held.make.person(roles=["administrator"])
+    comment = next(each for each in held.results().questions[1].comments if each.text == "Names somebody")
+    with app.app_context():
+        actions.hide_comment(held.lecture.id, comment.answer_id, "best", "Names somebody", by=by, at=held.at)
+        merge_people(kept.public_id, merged.public_id, reason="The same", by=held.make.administrator(), at=held.at)
+    held.answer(kept, 5, best="Names somebody", at=held.at + timedelta(minutes=1))
+    assert {each.text for each in held.results().questions[1].comments} == {"Fine"}
+    (again,) = (each for each in held.results(administrator).questions[1].comments if each.reason)
+    assert again.answer_id != comment.answer_id
+    with app.app_context():
+        actions.show_comment(held.lecture.id, again.answer_id, "best", by=SYSTEM, at=held.at)
+    assert "Names somebody" in {each.text for each in held.results().questions[1].comments}
+
+
 def test_merged_people_count_once_and_erased_people_lose_their_words(app: APIFlask, held: Held) -> None:
     """The answer that was changed last counts; ratings stay."""
     first, second = held.attend(), held.attend()
@@ -310,6 +330,33 @@ def test_the_api_writes_the_form_takes_answers_and_gives_results(held: Held, cli
     assert results["groups"]["country"] == {"KE": {"answers": 6, "means": {"clear": 4.5}}}
     long = {"questions": [{"kind": "text", "text": "?"}] * 200}
     assert client.put(f"{base}/feedback-form", json=long, headers=staff).status_code == 422
+
+
+@pytest.mark.usefixtures("now")
+def test_a_form_starts_from_that_of_another_series(app: APIFlask, held: Held, client: FlaskClient) -> None:
+    """Of one that its writer may change. The questions are new ones, save the usual ones; nothing is saved yet."""
+    by = held.make.actor(held.instructor)
+    with app.app_context():
+        usual = dump(form_of_series(held.series).questions)[0]
+        actions.save_form_of_series(
+            held.series.slug, [usual, {"key": "pace", "kind": "choice", "text": "Pace?", "options": ["Fast", "Right"]}],
+            by=by, at=held.at,
+        )  # fmt: skip
+    other = held.make.series(instructors=[held.instructor])
+    stranger = held.make.person(roles=["instructor"])
+    third = held.make.series(instructors=[stranger])
+    held.make.sign_in(client, held.instructor, held.at)
+    here = f"/series/{other.slug}/feedback-form"
+    start = re.search(r'<option value="(\d+)"', client.get(here).text)
+    assert start is not None
+    page = client.get(f"{here}?from={start[1]}").text
+    assert "Pace?" in page
+    assert 'value="useful"' in page
+    assert 'value="pace"' not in page
+    with app.app_context():
+        assert form_of_series(other).id is None
+    held.make.sign_in(client, stranger, held.at)
+    assert "Pace?" not in client.get(f"/series/{third.slug}/feedback-form?from={start[1]}").text
 
 
 @pytest.mark.usefixtures("now")

@@ -57,6 +57,9 @@ FILES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
         (ADMIN, f"/series/{{slug}}/answers.{kind}", {"slug": "SELECT 'digital-customs-for-officials'"})
         for kind in ("csv", "xlsx")
     ],
+    "reports.feedback_paper": [
+        (ADMIN, "/lectures/{id}/feedback-results.pdf", {"id": "SELECT lecture_id FROM feedback_answer LIMIT 1"})
+    ],
     "feedback.results_file": [
         (ADMIN, f"/lectures/{{id}}/feedback-results.{kind}", {"id": "SELECT lecture_id FROM feedback_answer LIMIT 1"})
         for kind in ("csv", "xlsx")

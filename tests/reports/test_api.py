@@ -146,7 +146,7 @@ def test_a_reporter_is_answered_of_this_moment(client: FlaskClient, programme: i
 def test_satisfaction_is_stated_from_five_answers_on(
     client: FlaskClient, programme: int, world: World, make: Make, app: APIFlask
 ) -> None:
-    """To reporters, exactly and by any group; in public of no group."""
+    """To reporters, exactly and by any group; in public of whole lectures, and of no country."""
     headers = make.headers(make.person(roles=["reporter"]))
     with app.app_context():
         people = list(db.session.scalars(db.select(Credit.person_id).order_by(Credit.person_id)))
@@ -167,7 +167,9 @@ def test_satisfaction_is_stated_from_five_answers_on(
     }  # fmt: skip
     with app.app_context():
         refresh_public_figures(by=SYSTEM, at=REFRESHED)
-    assert [get(client)[1]["totals"][key] for key in keys] == [None, None, None]
+    assert [get(client)[1]["totals"][key] for key in keys] == [7, 3.57, 57.1]
+    by_country = get(client, "by=country")[1]["groups"]
+    assert {group[key] for group in by_country for key in keys} == {None}
     with app.app_context():
         rows = recount.RecountRows("Asia/Shanghai")
         for dimensions in ((), ("country",), ("source", "country"), ("year",)):

@@ -17,6 +17,7 @@ from sqlalchemy import update
 from lms.attendance.models.credits import Credit, Outcome
 from lms.cli import reports
 from lms.cli.main import lms
+from lms.reports.documents.report_files import SATISFACTION
 from tests.reports.world import World
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
@@ -58,7 +59,7 @@ def test_json_and_csv(run: CliRunner, programme: int) -> None:
     assert next(csv.DictReader(lines.output.lstrip("\ufeff").splitlines())) == {
         "year": "2024", "year_name": "2024", "series": "one", "series_name": "Series one",
         "sessions": "1", "participants": "1", "attendances": "1", "countries": "1", "partner_countries": "0",
-        "registrations": "0", "contact_hours": "1.0", "certificates": "0",
+        "registrations": "0", "contact_hours": "1.0", "certificates": "0", **dict.fromkeys(SATISFACTION, ""),
     }  # fmt: skip
 
 

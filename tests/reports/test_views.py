@@ -19,6 +19,7 @@ from lms.core.base.roles import SYSTEM
 from lms.core.time import clock
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.documents import totals
+from lms.reports.documents.report_files import SATISFACTION
 from lms.reports.rules import FIGURES
 from tests.factories import Make
 from tests.paper import tables_of
@@ -101,11 +102,12 @@ def test_impact_as_csv(client: FlaskClient, programme: dict[str, Any]) -> None:
     assert kenya == {
         "country": "KE", "country_name": "Kenya", "sessions": "1", "participants": "6", "attendances": "6",
         "countries": "1", "partner_countries": "1", "registrations": "6", "contact_hours": "6.0", "certificates": "0",
+        **dict.fromkeys(SATISFACTION, ""),
     }  # fmt: skip
     assert other == {
         "country": "other", "country_name": "Other groups combined", "sessions": "1", "participants": "6",
         "attendances": "6", "countries": "3", "partner_countries": "0", "registrations": "0", "contact_hours": "6.0",
-        "certificates": "0",
+        "certificates": "0", **dict.fromkeys(SATISFACTION, ""),
     }  # fmt: skip
     assert client.get("/impact.csv?by=planet").status_code == 404
     year = rows_of(client.get("/impact.csv?by=year"), "year")[0]
@@ -133,7 +135,11 @@ def test_a_series_without_certificates_has_no_number_of_them(
 def rows_of(answer: TestResponse, *dimensions: str) -> list[dict[str, str]]:
     """The rows of figures in a CSV file, which has the columns of these dimensions and of every figure."""
     table = csv.DictReader(answer.get_data().decode("utf-8-sig").splitlines())
-    assert table.fieldnames == [*(column for name in dimensions for column in (name, f"{name}_name")), *FIGURES]
+    assert table.fieldnames == [
+        *(column for name in dimensions for column in (name, f"{name}_name")),
+        *FIGURES,
+        *SATISFACTION,
+    ]
     return list(table)
 
 
@@ -346,6 +352,7 @@ def test_reports_as_files(client: FlaskClient, make: Make, programme: dict[str, 
         "series": "'=1+1", "series_name": "Series =1+1", "year": "2024", "year_name": "2024",
         "sessions": "1", "participants": "12", "attendances": "12", "countries": "4", "partner_countries": "1",
         "registrations": "6", "contact_hours": "12.0", "certificates": "0",
+        **dict.fromkeys(SATISFACTION, ""),
     }  # fmt: skip
     body = client.get(f"/admin/reports.json?{query}").get_json()
     assert body["groups"][0]["key"] == ["=1+1", "2024"]
@@ -356,10 +363,10 @@ def test_reports_as_files(client: FlaskClient, make: Make, programme: dict[str, 
     cross = book.get_sheet_by_index(0).to_python()
     assert cross == [["Series", 2024, "All"], ["Series =1+1", 12, 12], ["All", 12, 12]]
     headings, values = book.get_sheet_by_index(1).to_python()[:2]
-    assert headings == ["series", "series_name", "year", "year_name", *FIGURES]
+    assert headings == ["series", "series_name", "year", "year_name", *FIGURES, *SATISFACTION]
     cells = dict(zip(headings, values, strict=True))
     texts = {"series", "series_name"}
-    assert cells == {name: value if name in texts else float(value) for name, value in row.items()}
+    assert cells == {name: value if name in texts or not value else float(value) for name, value in row.items()}
     about = book.get_sheet_by_index(2).to_python()
     assert (about[0][0], about[2][:2]) == ("What", ["by", "series,year"])
     assert client.get(f"/admin/reports.exe?{query}").status_code == 404

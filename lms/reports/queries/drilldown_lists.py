@@ -31,7 +31,7 @@ from lms.reports.facts.segments import SegmentPart
 from lms.reports.facts.selection import FactSelection, HeldLecture, Numbers
 from lms.reports.models import OpeningRow
 from lms.reports.queries.labels import Names
-from lms.reports.rules import Figures, Ratings
+from lms.reports.rules import FEWEST, Figures, Ratings
 
 CHUNK: Final = 2000
 """Names are looked up for this many rows of a file at a time."""
@@ -270,7 +270,8 @@ def rated_lectures(context: DrilldownContext) -> tuple[dict[int, Ratings], Ratin
     shown = shown_groups({id_: ratings.answers for id_, ratings in given.items()})
     others = [astuple(ratings) for id_, ratings in given.items() if id_ not in shown]
     ordered = {one.id: given[one.id] for one in context.lectures() if one.id in shown}
-    return ordered, Ratings(*map(sum, zip(*others, strict=True)))
+    together = Ratings(*map(sum, zip(*others, strict=True)))
+    return ordered, together if together.answers >= FEWEST else Ratings()  # fewer are all that there are
 
 
 def titles_of(lecture_ids: Iterable[int]) -> dict[int, str]:

@@ -16,10 +16,13 @@ from lms.core.base.lists import ListRequest
 from lms.core.base.roles import Actor, Role
 from lms.core.database.search import match_of_text, search_words
 from lms.core.text.i18n import _, _l, name_key
+from lms.core.text.translations import reader_text
 from lms.core.time import clock
-from lms.people.queries.countries import countries_meant
+from lms.feedback.queries import results_of
+from lms.people.queries.countries import countries_meant, country_names
 from lms.reports.documents import dossier as reading
 from lms.reports.documents import dossier_data as dossiers
+from lms.reports.documents.feedback import feedback_document
 from lms.reports.documents.files import FILES, file_answer, file_of
 from lms.reports.documents.lecture import lecture_document
 from lms.reports.documents.model import ReportDocument
@@ -165,6 +168,18 @@ def lecture_file(lecture_id: int, kind: str) -> ResponseReturnValue:
         if out is not None:
             return file_answer(*file_of(out, kind))
     raise Refused(_("This lecture has not been held yet."))
+
+
+@bp.get("/lectures/<int:lecture_id>/feedback-results.pdf")
+@allow(Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.REPORTER)
+def feedback_paper(lecture_id: int) -> ResponseReturnValue:
+    """Downloads what people answered about a lecture as PDF."""
+    at = clock.now()
+    with drawable_language("pdf"):
+        results = results_of(lecture_id, by=current_actor(), at=at)
+        locale, title = reader_locale(), reader_text(results.lecture)
+        out = feedback_document(results, title=title, countries=country_names(locale), locale=locale, at=at)
+        return file_answer(*file_of(out, "pdf"))
 
 
 def _document_of(lecture_id: int, by: Actor) -> ReportDocument | None:
