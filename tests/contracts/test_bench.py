@@ -35,6 +35,8 @@ def test_every_topic_measures(tiny: list[str]) -> None:
         "heartbeats beside mail, lost or doubled",
         "three web processes, one killed: lost or doubled",
         "viewers, lost or doubled",
+        "votes and answers, SQLite, lost or doubled",
+        "votes and answers, PostgreSQL, lost or doubled",
     ]
     assert {row["what"] for row in rows if row["ratio"] and row["ratio"] > 0} >= {"home", "heartbeat"}
 
