@@ -119,6 +119,8 @@ class SeriesCopy:
     links: bool = True
     speakers: bool = True
     files: bool = True
+    checks: bool = True
+    questions: bool = True
     rules: bool = True
     countries: bool = True
     decisions: Mapping[str, str] = field(default_factory=dict)

@@ -50,7 +50,11 @@ QUESTION_FILE = {
     "required": ["file"],
     "properties": {
         "file": {"type": "string", "format": "binary"},
-        "format": {"type": "string", "enum": list(bank_actions.FORMATS), "default": "gift"},
+        "format": {
+            "type": "string",
+            "enum": list(bank_actions.FORMATS),
+            "description": "GIFT, or QTI 2.1 or 3.0 as a package or one item. Without it, the content says which.",
+        },
     },
 }
 ANSWERS: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
@@ -103,7 +107,7 @@ def add_questions(slug: str, sent: dict[str, Any]) -> Any:
         if file is None:
             raise Invalid("file", _("Send the file in the field “file”."))
         content = file.read(bank_actions.MAX_FILE_MB * 1024 * 1024 + 1)
-        format = request.form.get("format", "gift")
+        format = request.form.get("format")
         answer = bank_actions.import_questions(slug, format, content, len(content), by=by, at=clock.now())
         return jsonify(ImportAnswerOut().dump(answer))
     kind, at = sent.pop("kind"), clock.now()

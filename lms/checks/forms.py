@@ -223,12 +223,6 @@ class QuestionFileForm(BaseForm):
     """A file of questions to import."""
 
     file = FileField(_l("File"))
-    format = RadioField(_l("Format"), default="gift")
-
-    def __init__(self, formats: Iterable[str]) -> None:
-        super().__init__()
-        words = {"gift": _("GIFT (Moodle), text")}
-        self.format.choices = [SelectChoice(name, words[name]) for name in formats]
 
 
 class ExtraTimeForm(BaseForm):

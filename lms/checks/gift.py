@@ -23,9 +23,9 @@ _PLACE = 0xE000
 """The first of the private characters that stand for escaped ones while a question is taken apart."""
 _SIGNS = "~=#{}:\\\n"
 _LOST = re.compile("[\ue000-\uf8ff]")
-_BLANK = "_____"
-_SILENT = frozenset({"script", "style", "template", "iframe", "object", "svg", "noscript", "head", "title"})
-_BREAKS = frozenset({"p", "br", "div", "li", "ul", "ol", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre"})
+BLANK = "_____"
+SILENT = frozenset({"script", "style", "template", "iframe", "object", "svg", "noscript", "head", "title"})
+BREAKS = frozenset({"p", "br", "div", "li", "ul", "ol", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre"})
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<!--|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w*);")
 
 
@@ -103,7 +103,7 @@ def _question(block: str) -> tuple[QuestionKind, Definition]:
     answers, tail = text[start + 1 : end].strip(), text[end + 1 :].rstrip('"; \n')
     if "{" in tail or "}" in tail:
         raise _Unreadable(_("A question can have answers in one place only."))
-    question = text[:start] + (_BLANK + tail if tail.strip() else "")
+    question = text[:start] + (BLANK + tail if tail.strip() else "")
     answers, _general, explanation = answers.partition("####")
     kind, parts = _answers(answers.strip())
     definition = {"title": _words(title), "text": _words(question), "explanation": _words(explanation), **parts}
@@ -128,15 +128,15 @@ class _Words(HTMLParser):
         self._silent = 0
 
     def handle_starttag(self, tag: str, _attrs: object) -> None:
-        if tag in _SILENT:
+        if tag in SILENT:
             self._silent += 1
-        elif tag in _BREAKS:
+        elif tag in BREAKS:
             self.parts.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _SILENT:
+        if tag in SILENT:
             self._silent = max(0, self._silent - 1)
-        elif tag in _BREAKS:
+        elif tag in BREAKS:
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:

@@ -1,8 +1,22 @@
 """Handlers of knowledge checks for events of lower slices."""
 
 from lms.checks.actions.attempts import forget_person
-from lms.checks.queries.checks import export_of_person
-from lms.core.base.events import PeopleMerged, PersonErased, PersonExportAsked, handles
+from lms.checks.actions.checks import copy_checks
+from lms.checks.queries.checks import count_checks, count_questions, export_of_person
+from lms.core.base.events import CopyPreviewed, LecturesCopied, PeopleMerged, PersonErased, PersonExportAsked, handles
+
+
+@handles(CopyPreviewed)
+def on_preview(event: CopyPreviewed) -> None:
+    """How many checks a copy would get, and how many questions its bank."""
+    event.counts.update(checks=count_checks(event.series_id, event.lecture_ids), bank=count_questions(event.series_id))
+
+
+@handles(LecturesCopied)
+def on_copy(event: LecturesCopied) -> None:
+    """The copy has the same bank and checks, where they were asked for."""
+    if "checks" in event.parts:
+        copy_checks(event.series_id, event.copy_id, event.pairs, days=event.days, at=event.at)
 
 
 @handles(PeopleMerged)

@@ -5,6 +5,7 @@ are given, kept in the browser while there is no connection, and sent again.
 """
 
 import io
+from datetime import datetime
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
@@ -12,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.series import get_series
-from lms.checks import gift, questions, rules
+from lms.checks import gift, qti, questions, rules
 from lms.checks.actions import attempts as attempt_actions
 from lms.checks.actions import bank as bank_actions
 from lms.checks.actions import checks as check_actions
@@ -32,8 +33,7 @@ from lms.checks.queries.checks import Sitting
 from lms.checks.queries.results import count_results, item_shares
 from lms.checks.questions import name_of
 from lms.core.base.errors import DomainError, Invalid, NotFound
-from lms.core.base.import_answers import ImportAnswer
-from lms.core.base.roles import Role
+from lms.core.base.roles import Actor, Role
 from lms.core.text.i18n import _, _n
 from lms.core.time import clock
 from lms.web.forms.forms import whole
@@ -57,7 +57,7 @@ def question_bank(slug: str) -> ResponseReturnValue:
     return _bank(slug)
 
 
-def _bank(slug: str, form: QuestionFileForm | None = None, answer: ImportAnswer | None = None) -> str:
+def _bank(slug: str, form: QuestionFileForm | None = None, preview: bank_actions.QuestionsPreview | None = None) -> str:
     by = current_actor()
     series = queries.get_series_to_edit(slug, by=by)
     return render_template(
@@ -66,8 +66,8 @@ def _bank(slug: str, form: QuestionFileForm | None = None, answer: ImportAnswer 
         rows=queries.list_questions(series, by=by),
         shares=item_shares(series, by=by),
         kinds=kind_words(),
-        form=form or QuestionFileForm(bank_actions.FORMATS),
-        answer=answer,
+        form=form or QuestionFileForm(),
+        preview=preview,
         max_mb=bank_actions.MAX_FILE_MB,
     )
 
@@ -76,17 +76,14 @@ def _bank(slug: str, form: QuestionFileForm | None = None, answer: ImportAnswer 
 @allow(*STAFF)
 @upload_limit
 def import_questions(slug: str) -> ResponseReturnValue:
-    """Adds the questions of a GIFT or QTI file."""
-    form, sent = QuestionFileForm(bank_actions.FORMATS), request.files.get("file")
+    """Shows what the questions of a GIFT or QTI file would add, and adds them once that is confirmed (`staged`)."""
+    form, by, at = QuestionFileForm(), current_actor(), clock.now()
     if not form.validate():
         return _bank(slug, form), 422
     try:
-        if sent is None or not sent.filename:
-            raise Invalid("file", _("Choose a file."))
-        content = sent.read(bank_actions.MAX_FILE_MB * 1024 * 1024 + 1)
-        answer = bank_actions.import_questions(
-            slug, form.format.data or "", content, len(content), by=current_actor(), at=clock.now()
-        )
+        if "staged" not in request.form:
+            return _bank(slug, form, _previewed(slug, by=by, at=at))
+        answer = bank_actions.confirm_questions(slug, request.form["staged"], by=by, at=at)
     except Invalid as error:
         form.take(error)
         return _bank(slug, form), 422
@@ -95,25 +92,37 @@ def import_questions(slug: str) -> ResponseReturnValue:
             raise
         form.form_errors.append(error.message)
         return _bank(slug, form), error.status
-    if answer.rejected:
-        return _bank(slug, form, answer)
     flash(_n("%(n)s question added.", "%(n)s questions added.", answer.created, n=number(answer.created)), "done")
     return redirect(url_for(".question_bank", slug=slug), 303)
+
+
+def _previewed(slug: str, *, by: Actor, at: datetime) -> bank_actions.QuestionsPreview:
+    sent = request.files.get("file")
+    if sent is None or not sent.filename:
+        raise Invalid("file", _("Choose a file."))
+    content = sent.read(bank_actions.MAX_FILE_MB * 1024 * 1024 + 1)
+    return bank_actions.preview_questions(slug, content, len(content), by=by, at=at)
 
 
 @bp.get("/series/<slug>/question-bank.<format>")
 @allow(*STAFF)
 def export_questions(slug: str, format: str) -> Response:
-    """Downloads the question bank as GIFT (`gift`). Kinds that the format does not have are named in comments."""
+    """Downloads the question bank as GIFT (`gift`), of which comments name questions of kinds that the format does not
+    have, or as a package of QTI (`qti-2.1`, `qti-3.0`)."""
     by = current_actor()
     series = queries.get_series_to_edit(slug, by=by)
-    if format not in bank_actions.FORMATS:
+    rows = queries.list_questions(series, by=by)
+    version = format.removeprefix("qti-")
+    if format == "gift":
+        text, left_out = gift.write((row.kind, row.definition) for row in rows)
+        comments = "".join(f"// Not in this format: {' '.join(name.split())}\n" for name in left_out)
+        content, kind, name = f"{comments}\n{text}".encode(), "text/plain; charset=utf-8", f"{slug}.gift.txt"
+    elif format != version and version in qti.VERSIONS:
+        content = qti.write(((row.id, row.kind, row.definition) for row in rows), version)
+        kind, name = "application/zip", f"{slug}-{format}.zip"
+    else:
         raise NotFound
-    text, left_out = gift.write((row.kind, row.definition) for row in queries.list_questions(series, by=by))
-    comments = "".join(f"// Not in this format: {' '.join(name.split())}\n" for name in left_out)
-    content = io.BytesIO(f"{comments}\n{text}".encode())
-    name = f"{slug}.gift.txt"
-    answer: Response = send_file(content, "text/plain; charset=utf-8", as_attachment=True, download_name=name)
+    answer: Response = send_file(io.BytesIO(content), kind, as_attachment=True, download_name=name)
     answer.headers["Cache-Control"] = "private, no-store"
     return answer
 

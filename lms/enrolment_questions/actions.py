@@ -82,6 +82,16 @@ def set_questions(
     return row.version
 
 
+@action
+def copy_questions(series_id: int, copy_id: int, *, at: datetime) -> None:
+    """Asks in the copy of a series what is asked in the series now. Answers are never copied. Callers check
+    permission."""
+    form = queries.current_form(series_id)
+    if form.questions:
+        db.session.add(EnrolmentForm(series_id=copy_id, version=1, questions=dump(form.questions), made_at=at))
+        db.session.flush()
+
+
 @dataclass(frozen=True)
 class SentFile:
     """A file that was sent as an answer, checked, and not stored yet."""

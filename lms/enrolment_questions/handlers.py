@@ -2,7 +2,9 @@
 
 from lms.catalogue.queries.series import get_series_by_id
 from lms.core.base.events import (
+    CopyPreviewed,
     EnrolmentAnswersAsked,
+    LecturesCopied,
     MergeUndone,
     PeopleMerged,
     PersonErased,
@@ -11,8 +13,8 @@ from lms.core.base.events import (
     handles,
 )
 from lms.core.base.roles import SYSTEM
-from lms.enrolment_questions.actions import forget_answers, part_files
-from lms.enrolment_questions.queries import file_keys, is_anything_asked, list_open, rows_of
+from lms.enrolment_questions.actions import copy_questions, forget_answers, part_files
+from lms.enrolment_questions.queries import current_form, file_keys, is_anything_asked, list_open, rows_of
 
 
 @handles(EnrolmentAnswersAsked)
@@ -25,6 +27,19 @@ def add_open_questions(event: EnrolmentAnswersAsked) -> None:
     for inquiry in list_open(event.person_id, [series], at=event.at):
         event.is_open.append(inquiry.is_open)
         event.missing.extend(question.key for question in inquiry.missing)
+
+
+@handles(CopyPreviewed)
+def count_questions(event: CopyPreviewed) -> None:
+    """How many questions a copy of the series would ask."""
+    event.counts["questions"] = len(current_form(event.series_id).questions)
+
+
+@handles(LecturesCopied)
+def copy(event: LecturesCopied) -> None:
+    """The copy asks the same questions, where that was asked for."""
+    if "questions" in event.parts:
+        copy_questions(event.series_id, event.copy_id, at=event.at)
 
 
 @handles(PeopleMerged)

@@ -47,7 +47,13 @@ def site(app: APIFlask, make: Make) -> Site:
 def import_bank(site: Site) -> str:
     page = "/series/customs/question-bank"
     file = (io.BytesIO(GIFT.read_bytes()), "moodle.gift")
-    return site.post(site.staff, page, f"{page}/import", format="gift", file=file).text
+    shown = site.post(site.staff, page, f"{page}/import", file=file).text
+    assert "Nothing is added yet." in shown
+    assert bank_ids(site) == []
+    staged = re.search(r'name="staged" value="(\w+)"', shown)
+    assert staged is not None
+    site.post(site.staff, page, f"{page}/import", staged=staged[1])
+    return shown + site.staff.get(page).text
 
 
 def test_a_check_is_made_from_a_file_and_passed_at_the_second_attempt(site: Site) -> None:

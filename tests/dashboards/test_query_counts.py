@@ -78,7 +78,7 @@ PAGES = {
     ("/series/cross-border/hours?starts_at=2027-01-08T14:00", "instructor"): 10,  # people by one grouped question
     ("/series/cross-border/lectures/new", "instructor"): 20,
     ("/lectures/{coming}/postpone", "instructor"): 11,
-    ("/series/cross-border/copy", "instructor"): 14,  # speakers and files are counted
+    ("/series/cross-border/copy", "instructor"): 17,  # speakers, files, checks and questions are counted
     ("/series/cross-border/move", "instructor"): 14,
     ("/lectures/{held}", None): 7,
     ("/lectures/{held}", "trainee"): 15,  # one whether the certificate asks for checks

@@ -34,6 +34,8 @@ def test_completion_by_a_check_that_was_passed_at_the_second_attempt(
     staff.go("/series/customs/question-bank")
     staff.page.locator("[name=file]").set_input_files(GIFT)
     staff.hook("import")
+    staff.is_accessible("a file of questions to confirm")
+    staff.hook("confirm-import")
     staff.reads("9 questions added.")
     staff.is_accessible("question bank")
     staff.go("/series/customs/checks/new")
@@ -44,6 +46,9 @@ def test_completion_by_a_check_that_was_passed_at_the_second_attempt(
     staff.is_accessible("a check to write")
     staff.hook("save-check")
     staff.hook("publish-check")
+    staff.reads("1 person is enrolled.")
+    staff.is_accessible("what publishing a check means")
+    staff.hook("confirm")
 
     taker = sign_in("ada@example.org")
     page = taker.page

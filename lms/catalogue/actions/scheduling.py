@@ -67,9 +67,10 @@ def copied_lectures(series: Series, *, by: Actor) -> list[Lecture]:
     return not_cancelled(list_lectures(series.id, by=by))
 
 
-def count_copied_parts(lectures: Sequence[Lecture], *, by: Actor, at: datetime) -> dict[str, int]:
-    """How many speakers and files these lectures have, by the name of the part in `SeriesCopy`."""
-    preview = CopyPreviewed(lecture_ids=tuple(one.id for one in lectures), by=by, at=at)
+def count_copied_parts(series: Series, lectures: Sequence[Lecture], *, by: Actor, at: datetime) -> dict[str, int]:
+    """How many speakers and files these lectures have, and how many questions and knowledge checks their series, by the
+    name of the part in `SeriesCopy`; the questions of its bank as `bank`."""
+    preview = CopyPreviewed(series_id=series.id, lecture_ids=tuple(one.id for one in lectures), by=by, at=at)
     publish(preview)
     return preview.counts
 
@@ -112,8 +113,10 @@ def _copy_series(slug: str, copy: SeriesCopy, *, by: Actor, at: datetime) -> int
         added = add_lecture(series, _lecture_input(lecture, local, copy), starts_at, persons, by=by, at=at)
         added.translated_from = dict(lecture.translated_from)
         pairs.append((lecture.id, added.id))
-    parts = frozenset(name for name in ("speakers", "files") if getattr(copy, name))
-    publish(LecturesCopied(pairs=tuple(pairs), parts=parts, by=by, at=at))
+    parts = frozenset(name for name in ("speakers", "files", "checks", "questions") if getattr(copy, name))
+    publish(
+        LecturesCopied(series_id=source.id, copy_id=series.id, days=days, pairs=tuple(pairs), parts=parts, by=by, at=at)
+    )
     audit.record("copy_series", by=by, at=at, detail={"lectures": len(lectures)}, series=[source.id, series.id])
     return series.id
 

@@ -165,6 +165,8 @@ class CopyForm(CatalogueForm):
     speakers = BooleanField(_l("Speakers"), default=True)
     files = BooleanField(_l("Files"), default=True)
     links = BooleanField(_l("Links to slides and further reading"), default=True)
+    checks = BooleanField(_l("Knowledge checks and question bank"), default=True)
+    questions = BooleanField(_l("Questions at enrolment"), default=True)
     rules = BooleanField(_l("Rules for attendance and certificates"), default=True)
     countries = BooleanField(_l("Countries and number of places"), default=True)
 

@@ -93,7 +93,7 @@ def series_copy(slug: str) -> ResponseReturnValue:
         policy=policy_queries.current_policy(source.id),
         decisions=proposed_for(checks, audience) | decisions,
         open_keys=open_keys(checks, decisions, tried=status == 422),
-        counts=count_copied_parts(lectures, by=actor, at=at),
+        counts=count_copied_parts(source, lectures, by=actor, at=at),
         links=sum(len(one.materials) for one in lectures),
         givers=len(
             {one.id for group in [source.instructors, *(each.instructors for each in lectures)] for one in group}
@@ -110,7 +110,7 @@ def _copy_form(source: Series, lectures: Sequence[Lecture]) -> CopyForm:
     return CopyForm(data={"title": title or source.title, "slug": slug, "first": first} | dict.fromkeys(_TICKS, True))
 
 
-_TICKS = ("instructors", "speakers", "files", "links", "rules", "countries")
+_TICKS = ("instructors", "speakers", "files", "links", "checks", "questions", "rules", "countries")
 
 
 def _copy_checks(source: Series, lectures: Sequence[Lecture], form: CopyForm) -> list[DateCheck]:

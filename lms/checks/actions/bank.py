@@ -1,8 +1,10 @@
 """Changes the question bank of a series."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import select
 
@@ -10,6 +12,7 @@ from lms.catalogue.models import Series
 from lms.checks import questions
 from lms.checks.actions.checks import renew_versions
 from lms.checks.models import BankQuestion, Check, QuestionKind
+from lms.checks.qti import is_qti
 from lms.checks.queries.checks import count_questions, get_question, get_series_to_edit
 from lms.checks.rules import MAX_BANK
 from lms.core.base.errors import Fault, Invalid, Refused, TooLarge
@@ -18,10 +21,31 @@ from lms.core.base.roles import Actor
 from lms.core.database import audit
 from lms.core.database.session import action, db, one_at_a_time
 from lms.core.storage.foreign_files import TABLES, read_foreign
+from lms.core.storage.staged import StagedFiles
 from lms.core.text.i18n import _
 
 MAX_FILE_MB = 10
-FORMATS = {"gift": "lms.checks.gift:read"}
+FORMATS = {"gift": "lms.checks.gift:read", "qti": "lms.checks.qti:read"}
+
+
+@dataclass(frozen=True)
+class _ReadFile:
+    """Questions of a file, each as its reader gives it, and what could not be read."""
+
+    items: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class QuestionsPreview:
+    """The effects of a file: `answer` counts what would be added, `new` has the kinds and names. `file_id` confirms it;
+    it is empty where nothing would be added."""
+
+    file_id: str
+    answer: ImportAnswer
+    new: Sequence[tuple[QuestionKind, str]]
+
+
+STAGED = StagedFiles("questions", _ReadFile)
 
 
 @action
@@ -71,29 +95,71 @@ def retire_question(slug: str, question_id: int, *, by: Actor, at: datetime) -> 
 
 
 def import_questions(
-    slug: str, format: str, content: bytes | BinaryIO, size: int, *, by: Actor, at: datetime
+    slug: str, format: str | None, content: bytes, size: int, *, by: Actor, at: datetime
 ) -> ImportAnswer:
-    """Adds the questions of a file to the bank. What cannot be read is named by its line; questions that are in the
-    bank already are left unchanged, so that the same file twice adds nothing.
+    """Adds the questions of a file to the bank. Its format is known by its content, where none is given. What cannot be
+    read is named by its file and line; questions that are in the bank already are left unchanged, so that the same file
+    twice adds nothing.
 
     Raises NotFound and Forbidden for others than staff of the series, TooLarge, WrongKind, and Invalid (`file`,
     `format`).
     """
+    return _add_all(slug, _read(slug, format, content, size, by=by), by=by, at=at)
+
+
+def preview_questions(slug: str, content: bytes, size: int, *, by: Actor, at: datetime) -> QuestionsPreview:
+    """Returns what the questions of a file would add to the bank, and keeps them for `confirm_questions`. Raises as
+    `import_questions`."""
+    items = _read(slug, None, content, size, by=by)
+    answer, rows = _sorted(get_series_to_edit(slug, by=by), items, at)
+    file_id = uuid4().hex if rows else ""
+    if rows:
+        STAGED.keep(file_id, _ReadFile(items), by=by, at=at)
+    return QuestionsPreview(file_id, answer, [(row.kind, questions.name_of(row.definition)) for row in rows])
+
+
+def confirm_questions(slug: str, file_id: str, *, by: Actor, at: datetime) -> ImportAnswer:
+    """Adds the questions of a file that was previewed. Raises Invalid (`file`) once it is no longer kept, and as
+    `import_questions`."""
     get_series_to_edit(slug, by=by)
+    staged = STAGED.find(file_id, by=by, at=at)
+    if staged is None:
+        reason = _("This upload has expired or was already processed. If it was not imported, upload the file again.")
+        raise Invalid("file", reason)
+    answer = _add_all(slug, staged.items, by=by, at=at)
+    STAGED.drop(file_id, by=by)
+    return answer
+
+
+def _read(slug: str, format: str | None, content: bytes, size: int, *, by: Actor) -> list[dict[str, Any]]:
+    get_series_to_edit(slug, by=by)
+    format = format or ("qti" if is_qti(content) else "gift")
     if format not in FORMATS:
         raise Invalid("format", _("Choose an option from the list."))
     if size > MAX_FILE_MB * 1024 * 1024:
         raise TooLarge(_("The file is larger than %(n)s MB.", n=MAX_FILE_MB))
     if size == 0:
         raise Invalid("file", _("The file is empty."))
-    return _add_all(slug, read_foreign(TABLES, FORMATS[format], content), by=by, at=at)
+    return read_foreign(TABLES, FORMATS[format], content)
 
 
 @action
-def _add_all(slug: str, items: list[dict[str, Any]], *, by: Actor, at: datetime) -> ImportAnswer:
+def _add_all(slug: str, items: Sequence[Mapping[str, Any]], *, by: Actor, at: datetime) -> ImportAnswer:
     series = get_series_to_edit(slug, by=by)
-    answer = ImportAnswer(rows=len(items))
     _hold_bank(series, 0)
+    answer, rows = _sorted(series, items, at)
+    db.session.add_all(rows)
+    db.session.flush()
+    _check_room(count_questions(series.id))
+    audit.record("import_questions", by=by, at=at, detail={"created": answer.created}, series=series.id)
+    return answer
+
+
+def _sorted(
+    series: Series, items: Sequence[Mapping[str, Any]], at: datetime
+) -> tuple[ImportAnswer, list[BankQuestion]]:
+    """Returns what becomes of the questions of a file, and those of them that are new."""
+    answer, rows = ImportAnswer(rows=len(items)), []
     known = set(
         db.session.scalars(
             select(BankQuestion.digest).where(BankQuestion.series_id == series.id, BankQuestion.retired_at.is_(None))
@@ -101,13 +167,13 @@ def _add_all(slug: str, items: list[dict[str, Any]], *, by: Actor, at: datetime)
     )
     for item in items:
         if "fault" in item:
-            answer.rejected.append(Fault(item["fault"], row=item["line"]))
+            answer.rejected.append(_fault(item, item["fault"]))
             continue
         kind = QuestionKind(item["kind"])
         try:
             definition = questions.checked(kind, item["definition"])
         except Invalid as error:
-            answer.rejected += [Fault(fault.reason, row=item["line"]) for fault in error.faults]
+            answer.rejected += [_fault(item, fault.reason) for fault in error.faults]
             continue
         digest = questions.digest_of([kind, definition])
         if digest in known:
@@ -115,12 +181,13 @@ def _add_all(slug: str, items: list[dict[str, Any]], *, by: Actor, at: datetime)
             continue
         known.add(digest)
         answer.created += 1
-        db.session.add(
-            BankQuestion(series_id=series.id, kind=kind, definition=definition, digest=digest, changed_at=at)
-        )
-    _check_room(len(known))
-    audit.record("import_questions", by=by, at=at, detail={"created": answer.created}, series=series.id)
-    return answer
+        rows.append(BankQuestion(series_id=series.id, kind=kind, definition=definition, digest=digest, changed_at=at))
+    return answer, rows
+
+
+def _fault(item: Mapping[str, Any], reason: str) -> Fault:
+    name = item.get("file")
+    return Fault(_("%(file)s: %(reason)s", file=name, reason=reason) if name else reason, row=item["line"])
 
 
 def _hold_bank(series: Series, more: int) -> None:

@@ -1,7 +1,9 @@
 """Changes checks, and makes their versions."""
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import exists, func, select
 
@@ -9,7 +11,13 @@ from lms.catalogue.models import Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.checks import rules
 from lms.checks.models import Attempt, AttemptState, BankQuestion, Check, CheckVersion, ExtraTime
-from lms.checks.queries.checks import get_check, get_series_to_edit, latest_version, list_questions
+from lms.checks.queries.checks import (
+    checks_to_copy,
+    get_check,
+    get_series_to_edit,
+    latest_version,
+    list_questions,
+)
 from lms.checks.questions import digest_of
 from lms.checks.rules import CheckInput
 from lms.core.base.errors import Invalid, Refused
@@ -17,9 +25,12 @@ from lms.core.base.roles import Actor
 from lms.core.database import audit
 from lms.core.database.session import action, db, one_at_a_time
 from lms.core.text.i18n import _
+from lms.core.time.clock import reporting_zone
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.rules import is_enrolled
 from lms.people.queries.persons import find_person_id
+
+_AS_THEY_ARE = ("kind", "title", "drawn", "pass_percent", "attempts", "minutes", "shuffle", "shows_answers")
 
 
 @action
@@ -123,6 +134,51 @@ def _content_of(check: Check) -> dict[str, Any]:
         "pass_percent": check.pass_percent,
         "minutes": check.minutes,
     }
+
+
+@action
+def copy_checks(series_id: int, copy_id: int, pairs: Sequence[tuple[int, int]], *, days: int, at: datetime) -> None:
+    """Gives the copy of a series the same question bank, and its checks as drafts, whose times move by `days`.
+
+    `pairs`: the ids of the lectures and of their copies. Checks of lectures that are not copied are left out. Attempts
+    and results are never copied. Callers check permission.
+    """
+    lectures = dict(pairs)
+    bank = list(
+        db.session.scalars(
+            select(BankQuestion)
+            .where(BankQuestion.series_id == series_id, BankQuestion.retired_at.is_(None))
+            .order_by(BankQuestion.id)
+        )
+    )
+    copies = [
+        BankQuestion(
+            series_id=copy_id, kind=row.kind, definition=dict(row.definition), digest=row.digest, changed_at=at
+        )
+        for row in bank
+    ]
+    db.session.add_all(copies)
+    db.session.flush()
+    ids = {row.id: copy.id for row, copy in zip(bank, copies, strict=True)}
+    zone = ZoneInfo(reporting_zone())
+
+    def moved(moment: datetime | None) -> datetime | None:
+        """Returns the same hour of the organiser’s clocks on the new day."""
+        return (moment.astimezone(zone) + timedelta(days=days)).astimezone(UTC) if moment is not None else None
+
+    for check in checks_to_copy(series_id, lectures):
+        db.session.add(
+            Check(
+                series_id=copy_id,
+                lecture_id=lectures[check.lecture_id] if check.lecture_id is not None else None,
+                items=[ids[item] for item in check.items if item in ids],
+                opens_at=moved(check.opens_at),
+                closes_at=moved(check.closes_at),
+                created_at=at,
+                **{name: getattr(check, name) for name in _AS_THEY_ARE},
+            )
+        )
+    db.session.flush()
 
 
 @action

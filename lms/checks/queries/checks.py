@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from lms.catalogue.models import Series, Visibility
 from lms.catalogue.queries.policies import current_policy
@@ -267,6 +267,19 @@ def count_questions(series_id: int) -> int:
     """How many questions the bank of a series has."""
     query = select(func.count()).where(BankQuestion.series_id == series_id, BankQuestion.retired_at.is_(None))
     return read_value(query) or 0
+
+
+def checks_to_copy(series_id: int, lecture_ids: Collection[int]) -> list[Check]:
+    """The checks that a copy of a series with these lectures gets. Callers check permission."""
+    query = select(Check).where(
+        Check.series_id == series_id, or_(Check.lecture_id.is_(None), Check.lecture_id.in_(lecture_ids))
+    )
+    return list(db.session.scalars(query.order_by(Check.id)))
+
+
+def count_checks(series_id: int, lecture_ids: Collection[int]) -> int:
+    """How many checks a copy of a series with these lectures gets."""
+    return len(checks_to_copy(series_id, lecture_ids))
 
 
 def get_question(series: Series, question_id: int, *, by: Actor) -> BankQuestion:

@@ -154,17 +154,22 @@ class PlacesTaken(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CopyPreviewed(Event):
-    """Somebody is about to copy lectures. Slices that can bring something along add to `counts` how much there is."""
+    """Somebody is about to copy a series with these lectures. Slices that can bring something along add to `counts` how
+    much there is."""
 
+    series_id: int
     lecture_ids: tuple[int, ...]
     counts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LecturesCopied(Event):
-    """Lectures were copied: pairs of an id and that of its copy. `parts` are the names of what comes along, as in
-    `CopyPreviewed.counts`."""
+    """A series was copied with its lectures: pairs of an id and that of its copy. `parts` are the names of what comes
+    along, as in `CopyPreviewed.counts`. Dates move by `days`."""
 
+    series_id: int
+    copy_id: int
+    days: int
     pairs: tuple[tuple[int, int], ...]
     parts: frozenset[str]
 
