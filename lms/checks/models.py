@@ -78,7 +78,7 @@ class Check(Base):
     items: Mapped[list[int]] = mapped_column(JSON, default=list)
     drawn: Mapped[int | None]
     pass_percent: Mapped[int] = mapped_column(default=75)
-    attempts: Mapped[int | None] = mapped_column(default=2)
+    attempts: Mapped[int | None]
     minutes: Mapped[int | None]
     shuffle: Mapped[bool] = mapped_column(default=True, server_default=true())
     shows_answers: Mapped[bool] = mapped_column(default=True, server_default=true())

@@ -250,3 +250,9 @@ def test_a_merged_person_keeps_both_records_and_an_erased_one_no_answers(sitting
     erase_person(sittings.ben.public_id, confirmation="ben@x.example", withdraw_certificates=False, by=admin, at=NOW)
     row = db.session.get_one(Attempt, second.id, populate_existing=True)
     assert (row.answers, row.right, row.passed) == ({}, 7, True)
+
+
+def test_a_new_check_without_a_limit_of_attempts_has_none(sittings: Sittings) -> None:
+    check_id = sittings.check(sittings.bank[:2], attempts=None)
+    for number in range(1, 4):
+        assert sittings.take(check_id, sittings.ada, 0).number == number
