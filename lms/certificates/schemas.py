@@ -80,6 +80,9 @@ class RecordSchema(AnswerSchema):
         metadata={"optional": True, "description": "Actual length of the lectures attended, to one decimal."},
     )
     series = Integer(attribute="content.series_count", metadata={"optional": True})
+    checks = Integer(
+        attribute="content.checks_passed", metadata={"optional": True, "description": "Knowledge checks passed."}
+    )
     certificates = Integer(attribute="content.certificates", metadata={"optional": True})
     changes = List(String())
 

@@ -1,4 +1,4 @@
-"""A learning record on paper: what a person attended and was awarded, as of one day.
+"""A learning record on paper: what a person attended, passed and was awarded, as of one day.
 
 Its content is frozen in the record's row. What it has of a series is a list of sections (`SECTIONS`), each a table; a
 section without rows is left out.
@@ -6,7 +6,7 @@ section without rows is left out.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from lms.core.text.i18n import _, _n, _p, reader_locale
 from lms.core.text.typesetting import tongue, typeset
 from lms.web.pages.locale import direction
 from lms.web.pages.time import number as written_number
-from lms.web.pages.time import short_day
+from lms.web.pages.time import percent_tenths, short_day
 
 TEMPLATE = Path(__file__).parents[1] / "design" / "record.typ"
 
@@ -37,6 +37,17 @@ class RecordedLecture:
     present_ms: int
     outcome: str
     explanation: str
+
+
+@dataclass(frozen=True)
+class RecordedCheck:
+    """A knowledge check that was handed in. `tenths`: the share of right answers of the best attempt, in tenths of a
+    percent. `passed_on` is the day of the first attempt that passed."""
+
+    check_id: int
+    title: str
+    tenths: int
+    passed_on: str | None
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,8 @@ class RecordedSeries:
     hours_ms: int
     lectures: Sequence[RecordedLecture]
     certificates: Sequence[RecordedCertificate]
+    checks: Sequence[RecordedCheck] = field(default_factory=list)
+    """Empty also in records that were made before there were knowledge checks."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +109,16 @@ class RecordContent:
         """The lectures of all series."""
         return [lecture for one in self.series for lecture in one.lectures]
 
+    @property
+    def checks(self) -> list[RecordedCheck]:
+        """The knowledge checks of all series."""
+        return [check for one in self.series for check in one.checks]
+
+    @property
+    def checks_passed(self) -> int:
+        """How many knowledge checks were passed."""
+        return sum(check.passed_on is not None for check in self.checks)
+
     def as_json(self) -> dict[str, Any]:
         """The content as it is stored."""
         return asdict(self)
@@ -109,6 +132,7 @@ def content_of(stored: Mapping[str, Any]) -> RecordContent:
                 **one,
                 "lectures": [RecordedLecture(**lecture) for lecture in one["lectures"]],
                 "certificates": [RecordedCertificate(**certificate) for certificate in one["certificates"]],
+                "checks": [RecordedCheck(**check) for check in one.get("checks", ())],
             }
         )
         for one in stored["series"]
@@ -139,6 +163,18 @@ def _lectures(series: RecordedSeries) -> RecordSection:
     return RecordSection((_("Lecture"), _("Date"), _("In words"), _("Counted as")), rows)
 
 
+def _checks(series: RecordedSeries) -> RecordSection:
+    rows = [
+        (
+            one.title,
+            _("%(n)s %%", n=percent_tenths(one.tenths)),
+            _day(one.passed_on) if one.passed_on is not None else _("Not passed"),
+        )
+        for one in series.checks
+    ]
+    return RecordSection((_("Knowledge check"), _("Best result"), _("Passed on")), rows)
+
+
 def _certificates(series: RecordedSeries) -> RecordSection:
     kinds = {
         CertificateKind.PARTICIPATION: _("Certificate of participation"),
@@ -156,7 +192,7 @@ def _certificates(series: RecordedSeries) -> RecordSection:
     return RecordSection((_("Certificate"), _("Issued"), _("Hours"), _("Number")), rows)
 
 
-SECTIONS: tuple[Callable[[RecordedSeries], RecordSection], ...] = (_lectures, _certificates)
+SECTIONS: tuple[Callable[[RecordedSeries], RecordSection], ...] = (_lectures, _checks, _certificates)
 """What a record has of each series, in this order."""
 
 
@@ -180,7 +216,21 @@ def texts_of(content: RecordContent) -> dict[str, str | None]:
     """Returns what of a record people wrote, by its label."""
     texts = {_("Full name"): content.name, _("Name in native script"): content.native_name}
     texts[_("Title of the series")] = "".join(one.title for one in content.series)
+    texts[_("Knowledge check")] = "".join(one.title for one in content.checks)
     return texts | {_("Title of the lecture"): "".join(one.title for one in content.lectures)}
+
+
+def figures_of(content: RecordContent) -> list[tuple[str, str]]:
+    """Returns the names and values of what a record counts. Knowledge checks only where it has any."""
+    figures = [
+        (_("Lectures attended"), written_number(content.attended)),
+        (_("Hours"), written_number(content.hours)),
+        (_p("several", "Series"), written_number(len(content.series))),
+        (_("Certificates"), written_number(content.certificates)),
+    ]
+    if content.checks:
+        figures.insert(3, (_("Knowledge checks passed"), written_number(content.checks_passed)))
+    return figures
 
 
 def render_record(content: RecordContent, *, number: str, address: str, day: date, folders: Sequence[Path]) -> bytes:
@@ -190,12 +240,6 @@ def render_record(content: RecordContent, *, number: str, address: str, day: dat
     """
     language = reader_locale()
     native = writing_of(content.native_name) if content.native_name else None
-    figures = (
-        (_("Lectures attended"), written_number(content.attended)),
-        (_("Hours"), written_number(content.hours)),
-        (_p("several", "Series"), written_number(len(content.series))),
-        (_("Certificates"), written_number(content.certificates)),
-    )
     printed = {
         "tongue": {**tongue(language), "dir": direction(language)},
         "organiser": organiser_in(language),
@@ -209,7 +253,7 @@ def render_record(content: RecordContent, *, number: str, address: str, day: dat
         "as_at": _("As at %(when)s.", when=short_day(day)),
         "verify": _("Anyone can verify it here, without an account:"),
         "page": _("Page"),
-        "figures": [{"label": label, "value": value} for label, value in figures],
+        "figures": [{"label": label, "value": value} for label, value in figures_of(content)],
         "series": [
             {
                 "title": one.title,

@@ -14,11 +14,14 @@ from lms.certificates.models import Certificate, CertificateState, LearningRecor
 from lms.certificates.pdf.record import (
     RecordContent,
     RecordedCertificate,
+    RecordedCheck,
     RecordedLecture,
     RecordedSeries,
     content_of,
+    figures_of,
 )
 from lms.certificates.queries.certificates import ShownCertificate, list_of_person
+from lms.checks.queries.results import BestResult, results_of_person
 from lms.core.base.errors import NotFound, Refused
 from lms.core.base.roles import SYSTEM, Actor
 from lms.core.base.settings import organiser_in
@@ -59,6 +62,11 @@ class ShownRecord:
         return CertificateState.VALID if self.content is not None else CertificateState.WITHDRAWN
 
     @property
+    def figures(self) -> list[tuple[str, str]]:
+        """The names and values of what it counts; empty once its holder's data was erased."""
+        return figures_of(self.content) if self.content is not None else []
+
+    @property
     def organiser(self) -> str:
         """The organiser in the reader's language."""
         return organiser_in(reader_locale())
@@ -73,8 +81,9 @@ def check_is_holder(person_id: int, by: Actor) -> None:
 def record_of(person_id: int, *, by: Actor) -> RecordContent:
     """Returns what a learning record of the person would state now, in the language of what is being rendered.
 
-    It has the series in which the person is enrolled or was on the roster of a held lecture, in order of their first
-    lecture, and the certificates that are valid. `person_id` is canonical. Raises NotFound.
+    It has the series in which the person is enrolled, was on the roster of a held lecture or handed in a knowledge
+    check, in order of their first lecture, and the certificates that are valid. `person_id` is canonical. Raises
+    NotFound.
     """
     check_is_holder(person_id, by)
     attendance: dict[int, list[PersonAttendance]] = {}
@@ -83,7 +92,10 @@ def record_of(person_id: int, *, by: Actor) -> RecordContent:
             attendance.setdefault(row.series_id, []).append(row)
     enrolled = [row for row in places.list_of_person(person_id) if row.status is EnrolmentStatus.ENROLLED]
     series = {row.series_id: row.series for row in enrolled}
-    missing = attendance.keys() - series.keys()
+    checks: dict[int, list[BestResult]] = {}
+    for result in results_of_person(person_id):
+        checks.setdefault(result.series_id, []).append(result)
+    missing = (attendance.keys() | checks.keys()) - series.keys()
     series |= {row.id: row for row in db.session.scalars(select(Series).where(Series.id.in_(missing)))}
     certificates: dict[str, list[ShownCertificate]] = {}
     for certificate in list_of_person(person_id, by=SYSTEM):
@@ -102,14 +114,17 @@ def record_of(person_id: int, *, by: Actor) -> RecordContent:
         native_name=person.native_name,
         language=reader_locale(),
         series=[
-            _series(row, attendance.get(row.id, ()), certificates.get(row.slug, ()))
+            _series(row, attendance.get(row.id, ()), checks.get(row.id, ()), certificates.get(row.slug, ()))
             for row in sorted(series.values(), key=first)
         ],
     )
 
 
 def _series(
-    series: Series, attendance: Sequence[PersonAttendance], certificates: Sequence[ShownCertificate]
+    series: Series,
+    attendance: Sequence[PersonAttendance],
+    checks: Sequence[BestResult],
+    certificates: Sequence[ShownCertificate],
 ) -> RecordedSeries:
     attended = [one for one in attendance if one.outcome is Outcome.ATTENDED]
     title = translation_for(series, "title", reader_locale())
@@ -124,7 +139,13 @@ def _series(
             RecordedCertificate(one.number, one.kind.value, one.issued_on.isoformat(), one.hours)
             for one in certificates
         ],
+        checks=[_check(one) for one in checks],
     )
+
+
+def _check(result: BestResult) -> RecordedCheck:
+    passed_on = day_of(result.passed_at, reporting_zone()).isoformat() if result.passed_at is not None else None
+    return RecordedCheck(result.check_id, result.title, result.tenths, passed_on)
 
 
 def _lecture(attendance: PersonAttendance) -> RecordedLecture:
@@ -234,7 +255,24 @@ def _changes(content: RecordContent, holder: int) -> list[str]:
                 changed,
             )
         )
+    results = {one.check_id: one for one in results_of_person(holder)} if content.checks else {}
+    lost = sum(not _is_reached(check, results.get(check.check_id)) for check in content.checks)
+    if lost:
+        changes.append(
+            _n(
+                "The result of %(num)s of its knowledge checks has been corrected since.",
+                "The results of %(num)s of its knowledge checks have been corrected since.",
+                lost,
+            )
+        )
     return changes + _changes_of_certificates(content)
+
+
+def _is_reached(check: RecordedCheck, now: BestResult | None) -> bool:
+    """Whether a result still stands. A better one that came later is no change of it."""
+    if now is None or now.tenths < check.tenths:
+        return False
+    return check.passed_on is None or (now.passed_at is not None and _check(now).passed_on == check.passed_on)
 
 
 def _is_as_recorded(lecture: RecordedLecture, now: PersonAttendance | None) -> bool:

@@ -4,7 +4,7 @@ from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.certificates.actions.records import make_record
-from lms.certificates.pdf.record import footnotes, sections_of, sum_of
+from lms.certificates.pdf.record import figures_of, footnotes, sections_of, sum_of
 from lms.certificates.queries import records
 from lms.certificates.schemas import NUMBERS, drawable_language, pdf_answer
 from lms.certificates.views.certificates import bp
@@ -59,11 +59,13 @@ def download_record(number: str) -> ResponseReturnValue:
 def _page(public_id: str) -> str:
     by = current_actor()
     person = get_person(public_id, by=by)
+    content = records.record_of(person.id, by=by)
     return render_template(
         "certificates/record.html",
         person=person,
         is_own=person.id == by.person_id,
-        content=records.record_of(person.id, by=by),
+        content=content,
+        figures=figures_of(content),
         made=records.list_records(person.id, by=by),
         sections_of=sections_of,
         sum_of=sum_of,

@@ -53,6 +53,17 @@ class PersonResult:
 
 
 @dataclass(frozen=True)
+class BestResult:
+    """The best of one person's attempts of a check. `passed_at`: when they first passed."""
+
+    series_id: int
+    check_id: int
+    title: str
+    tenths: int
+    passed_at: datetime | None
+
+
+@dataclass(frozen=True)
 class ItemResult:
     """How a question did at people's first attempts. `right_percent` and `discrimination` are null where too few people
     answered it to be shown; the latter also where all did equally well."""
@@ -147,6 +158,25 @@ def list_results(series: Series, check: Check, request: ListRequest, *, by: Acto
         )
         for row in page
     ], total
+
+
+def results_of_person(person_id: int) -> list[BestResult]:
+    """The checks to pass that a person handed in. `person_id` is canonical. Callers check permission."""
+    query = (
+        select(
+            Check.series_id,
+            Check.id,
+            Check.title,
+            func.coalesce(func.max(Attempt.right * 1000 // func.nullif(Attempt.total, 0)), 0),
+            func.min(case((Attempt.passed, Attempt.submitted_at))),
+        )
+        .join(Attempt, Attempt.check_id == Check.id)
+        .join(_Member, _Member.id == Attempt.person_id)
+        .where(_Member.canonical_id == person_id, Check.kind == CheckKind.CHECK, _SUBMITTED)
+        .group_by(Check.id)
+        .order_by(Check.id)
+    )
+    return [BestResult(*row) for row in read(query)]
 
 
 @dataclass(frozen=True)
