@@ -14,6 +14,7 @@ from tests.journeys.conftest import Site, Visitor
 from tests.journeys.test_keyboard import Keys
 from tests.journeys.test_lecture_room import browser
 from tests.journeys.test_watching import PLAYS, Hall
+from tests.languages import offering
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.xdist_group("camera")
@@ -90,7 +91,8 @@ def test_a_question_is_asked_voted_for_and_answered_and_a_poll_held(
 def hall(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
     monkeypatch.setattr(site.app.extensions["lms.config"], "segment_seconds", 1)
     running = Hall(site)
-    yield running
+    with offering(site.app, "ar"):
+        yield running
     running.stop()
 
 
@@ -99,8 +101,9 @@ def test_three_viewers_take_part_and_the_replay_has_it_at_its_second(
     hall: Hall, sign_in: Callable[..., Visitor]
 ) -> None:
     make = hall.site.make
-    for name, series in (("noor", hall.lecture.series_id), ("kofi", hall.lecture.series_id)):
-        make.enrolment(series, make.person(name.title(), email=f"{name}@x.example", password=PASSWORD))
+    for name, locale in (("noor", "ar"), ("kofi", "en")):
+        person = make.person(name.title(), email=f"{name}@x.example", password=PASSWORD, locale=locale)
+        make.enrolment(hall.series, person)
     hall.start()
     hall.send(seconds=90, ahead=6)
     lin, noor, ada, kofi = _in_the_room(hall, sign_in)

@@ -52,7 +52,7 @@ class Hall:
         self.stopping, self.is_over = threading.Event(), threading.Event()
         make = site.make
         self.teacher = make.person("Lin Yuhan", email="lin@x.example", password=PASSWORD, roles=["instructor"])
-        series = make.series(instructors=[self.teacher])
+        self.series = series = make.series(instructors=[self.teacher])
         make.enrolment(series, make.person("Ada", email="ada@x.example", password=PASSWORD))
         self.lecture: Lecture = make.lecture(
             series,
