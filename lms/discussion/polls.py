@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -43,7 +43,6 @@ class PollView:
     answers: int
     votes: list[int] | None
     chosen: list[int] | None = None
-    countries: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def options(self) -> list[dict[str, Any]]:
