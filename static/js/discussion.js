@@ -202,18 +202,36 @@ async function submit(event) {
   const body = await post(form, event.submitter);
   delete form.dataset.sending;
   if (body && done[form.dataset.do]) done[form.dataset.do](body, form);
-  if (byId("talk-queue")) await refresh(Boolean(body));
+  if (byId("talk-queue")) await refresh(body ? form : null);
 }
 
 // The staff's queue
 
 let drawn = "";
 
-// `isForced`: although somebody is writing in it
-async function refresh(isForced = false) {
+const isWriting = () => byId("talk-queue").contains(document.activeElement) && document.activeElement.matches("[type=text], textarea, select, input:not([type])");
+
+const isChanged = (field) => (field.options
+  ? [...field.options].some(({ selected, defaultSelected }, place) => selected !== (defaultSelected || (!place && !field.querySelector("[selected]"))))
+  : field.value !== field.defaultValue || field.checked !== field.defaultChecked);
+
+// What is open and what was written stays, but in the form that was sent
+function keep(queue, sent) {
+  const own = sent && sent.closest("details");
+  const open = [...queue.querySelectorAll("details[open]")].filter((part) => part !== own).map(({ id }) => id);
+  const fields = [...queue.querySelectorAll("[id]:is(input, textarea, select)")]
+    .filter((field) => !(sent && sent.contains(field)) && isChanged(field))
+    .map(({ id, value, checked }) => ({ id, value, checked }));
+  return () => {
+    for (const id of open) if (byId(id)) byId(id).open = true;
+    for (const { id, value, checked } of fields) if (byId(id)) Object.assign(byId(id), { value, checked });
+  };
+}
+
+// `sent`: the form that was sent a moment before
+async function refresh(sent = null) {
   const queue = byId("talk-queue");
-  const isWriting = queue.querySelector("details[open] form") !== null;
-  if (isWriting && !isForced) return;
+  if (isWriting() && !sent) return;
   let text;
   try {
     const answer = await fetch(queue.dataset.url, { headers: { Accept: "text/html" } });
@@ -223,12 +241,14 @@ async function refresh(isForced = false) {
     return; // the page says elsewhere that the line is down
   }
   const bare = text.replace(/name="csrf_token" value="[^"]*"/g, "");
-  if (bare === drawn || (!isForced && queue.querySelector("details[open] form") !== null)) return;
+  if (bare === drawn || (isWriting() && !sent)) return;
   const isFirst = !drawn;
   drawn = bare;
   const focus = queue.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
   const before = waitingIds();
+  const restore = keep(queue, sent);
   queue.innerHTML = text;
+  restore();
   if (focus) {
     const again = queue.querySelector(`[data-focus="${CSS.escape(focus)}"]`) || queue.querySelector("[data-focus]");
     if (again) again.focus();

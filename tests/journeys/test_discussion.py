@@ -70,9 +70,13 @@ def test_a_question_is_asked_voted_for_and_answered_and_a_poll_held(
     lin = sign_in("lin@x.example")
     lin.go(path)
     expect(lin.page.get_by_test_id("queued").locator(".votes b")).to_have_text("1")
+    lin.page.get_by_text("Make a poll").click()
+    lin.page.get_by_label("Question of the poll").fill("How do sellers")
     lin.hook("question-take")
     lin.page.get_by_role("button", name="Done").click()
     expect(lin.page.get_by_text("No open questions.")).to_be_visible()
+    expect(lin.page.get_by_label("Question of the poll")).to_have_value("How do sellers")
+    lin.page.get_by_text("Make a poll").click()
     open_poll(lin.page, "How do buyers pay?", ("Wallet", "Card"))
 
     for viewer, option in ((ada, 0), (ben, 1)):
