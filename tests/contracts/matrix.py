@@ -314,7 +314,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /series/<slug>/question-bank/<int:question_id>": ("snynny", "snnnny", "snmnny"),
     "POST /series/<slug>/question-bank/<int:question_id>": ("snwnnw", "snnnnw", "snmnnw"),
     "POST /series/<slug>/question-bank/<int:question_id>/delete": ("snwnnw", "snnnnw", "snmnnw"),
-    "POST /series/<slug>/question-bank/import": ("snwnnw", "snnnnw", "snmnnw"),
+    "POST /series/<slug>/question-bank/import": ("snynny", "snnnny", "snmnny"),
     "GET /series/<slug>/question-bank/new": ("snynny", "snnnny", "snmnny"),
     "POST /series/<slug>/question-bank/new": ("snwnnw", "snnnnw", "snmnnw"),
     "GET /api/v1/series/<slug>/messages": ("snyyny", "snmyny", "snmmny"),
