@@ -1,4 +1,4 @@
-"""API calls for the questions at enrolment and their answers."""
+"""API calls for the questions at enrolment and registration, and their answers."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from apiflask import APIBlueprint, Schema
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length
 
+from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series
 from lms.core.base.errors import Forbidden
 from lms.core.base.roles import Role
@@ -112,8 +113,7 @@ class AnsweredPage(AnswerSchema):
 @bp.output(EnrolmentQuestionsOut)
 def get_questions(slug: str) -> dict[str, Any]:
     """Returns the questions that are asked at enrolment in a series."""
-    form = queries.current_form(get_series(slug, by=current_actor()).id)
-    return {"version": form.version, "questions": dump(form.questions)}
+    return _asked(get_series(slug, by=current_actor()).id)
 
 
 @bp.put("/series/<slug>/enrolment-questions")
@@ -128,8 +128,57 @@ def put_questions(slug: str, sent: dict[str, Any]) -> dict[str, Any]:
     """
     by = current_actor()
     actions.set_questions(slug, sent["questions"], seen=sent["version"], by=by, at=clock.now())
-    form = queries.current_form(get_series(slug, by=by).id)
+    return _asked(get_series(slug, by=by).id)
+
+
+@bp.get("/registration-questions")
+@allow(SIGNED_IN)
+@scope("enrolments:read")
+@bp.output(EnrolmentQuestionsOut)
+def get_registration_questions() -> dict[str, Any]:
+    """Returns the questions that are asked once of everybody who registers."""
+    return _asked(None)
+
+
+@bp.put("/registration-questions")
+@allow(Role.ADMINISTRATOR)
+@scope("enrolments:write")
+@bp.input(QuestionsIn, arg_name="sent")
+@bp.output(EnrolmentQuestionsOut)
+@bp.doc(responses={409: "Someone else has changed the questions"})
+def put_registration_questions(sent: dict[str, Any]) -> dict[str, Any]:
+    """Asks these questions at registration from now on, for administrators. Earlier answers keep the version they were
+    given to. The same call again changes nothing.
+    """
+    actions.set_questions(None, sent["questions"], seen=sent["version"], by=current_actor(), at=clock.now())
+    return _asked(None)
+
+
+def _asked(series_id: int | None) -> dict[str, Any]:
+    form = queries.current_form(series_id)
     return {"version": form.version, "questions": dump(form.questions)}
+
+
+@bp.get("/registration-answers")
+@allow(SIGNED_IN)
+@scope("enrolments:read")
+@bp.output(OwnAnswersOut)
+def get_registration_answers() -> dict[str, Any]:
+    """Returns what the caller is asked at registration, and has answered."""
+    return _own(None)
+
+
+@bp.put("/registration-answers")
+@allow(SIGNED_IN)
+@scope("enrolments:write")
+@bp.input(EnrolmentAnswersIn, arg_name="sent")
+@bp.output(OwnAnswersOut)
+def put_registration_answers(sent: dict[str, Any]) -> dict[str, Any]:
+    """Answers the questions at registration for the caller, in place of earlier answers. Where a required one is open,
+    nobody can enrol in a series themselves.
+    """
+    actions.answer(None, sent["answers"], by=current_actor(), at=clock.now())
+    return _own(None)
 
 
 @bp.get("/series/<slug>/enrolment-answers")
@@ -138,7 +187,7 @@ def put_questions(slug: str, sent: dict[str, Any]) -> dict[str, Any]:
 @bp.output(OwnAnswersOut)
 def get_own_answers(slug: str) -> dict[str, Any]:
     """Returns what the caller is asked at enrolment in a series, and has answered."""
-    return _own(slug)
+    return _own(get_series(slug, by=current_actor()))
 
 
 @bp.put("/series/<slug>/enrolment-answers")
@@ -151,15 +200,16 @@ def put_own_answers(slug: str, sent: dict[str, Any]) -> dict[str, Any]:
     `POST /api/v1/series/{slug}/enrolments`.
     """
     by = current_actor()
-    actions.answer(get_series(slug, by=by), sent["answers"], by=by, at=clock.now())
-    return _own(slug)
+    series = get_series(slug, by=by)
+    actions.answer(series, sent["answers"], by=by, at=clock.now())
+    return _own(series)
 
 
-def _own(slug: str) -> dict[str, Any]:
+def _own(series: Series | None) -> dict[str, Any]:
     by = current_actor()
     if by.person_id is None:
         raise Forbidden
-    inquiry = queries.own_questions(get_series(slug, by=by), by.person_id)
+    inquiry = queries.own_questions(series, by.person_id)
     return {
         "version": inquiry.form.version,
         "questions": dump(inquiry.questions),

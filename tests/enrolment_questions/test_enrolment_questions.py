@@ -171,6 +171,34 @@ def test_the_api_refuses_until_it_is_answered(app: APIFlask, make: Make, series:
 
 
 @pytest.mark.databases
+def test_the_api_asks_at_registration(app: APIFlask, make: Make, series: Series) -> None:
+    person = make.person()
+    client, headers = app.test_client(), make.headers(person)
+    staff = make.headers(make.person("Ana", roles=["administrator"]))
+    questions, answers = "/api/v1/registration-questions", "/api/v1/registration-answers"
+    sent = {"questions": [{"key": "why", "kind": "text", "text": "Why do you register?", "required": True}]}
+    assert client.put(questions, json=sent, headers=headers).status_code == 403
+    for _twice in range(2):
+        asked = client.put(questions, json=sent | {"version": 0 if _twice == 0 else 1}, headers=staff).json
+        assert asked
+        assert (asked["version"], [one["key"] for one in asked["questions"]]) == (1, ["why"])
+    assert client.put(questions, json={"questions": [], "version": 0}, headers=staff).status_code == 409
+    assert client.get(questions, headers=headers).json == asked
+    own = client.get(answers, headers=headers).json
+    assert own
+    assert (own["missing"], own["answers"]) == (["why"], None)
+    wrong = client.put(answers, json={"answers": {"gone": "x"}}, headers=headers)
+    assert wrong.status_code == 422
+    client.put("/api/v1/series/customs/enrolment-answers", json={"answers": {"post": "Busia"}}, headers=headers)
+    enrolments = "/api/v1/series/customs/enrolments"
+    assert client.post(enrolments, json={}, headers=headers).status_code == 409
+    own = client.put(answers, json={"answers": {"why": "To learn"}}, headers=headers).json
+    assert own
+    assert (own["missing"], own["answers"]) == ([], {"why": "To learn"})
+    assert client.post(enrolments, json={}, headers=headers).status_code == 201
+
+
+@pytest.mark.databases
 def test_versions_keep_their_answers(app: APIFlask, make: Make, series: Series) -> None:
     person = make.person()
     with app.app_context():

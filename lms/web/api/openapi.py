@@ -86,8 +86,8 @@ RESOURCES = (
     Resource("Learning records", "Signed statements of what a person attended.", ("learning-records",)),
     Resource(
         "Questions at enrolment",
-        "What the organiser asks people who enrol, and their answers.",
-        ("enrolment-questions", "enrolment-answers", "answers"),
+        "What the organiser asks people who register or enrol, and their answers.",
+        ("enrolment-questions", "enrolment-answers", "answers", "registration-questions", "registration-answers"),
     ),
     Resource("Messages", "E-mails from the staff of a series to the people enrolled.", ("messages",)),
     Resource("Figures", "Sessions, participants, attendances and countries.", ("totals", "report")),
