@@ -92,7 +92,7 @@ PAGES = {
     ("/api/v1/series", None): 4,
     ("/api/v1/lectures/{held}", None): 2,
     ("/series/cross-border", None): 13,
-    ("/series/cross-border", "trainee"): 23,  # two whether the live lecture can still be attended, one of checks
+    ("/series/cross-border", "trainee"): 24,  # whether the live lecture can still be attended, checks, questions
     ("/me", "trainee"): 26,  # as above; one for what the organiser asks
     ("/account/notifications", "trainee"): 7,
     ("/teach?show=past", "instructor"): 11,  # attendances by one question; who is in the room, before it is ended

@@ -119,7 +119,8 @@ def test_what_depends_on_another_answer_is_not_kept_without_it(app: APIFlask, ma
 
 @pytest.mark.databases
 def test_enrolled_by_others_nothing_is_blocked_and_me_asks(app: APIFlask, make: Make, series: Series) -> None:
-    """By staff, from files and batches, by nomination: the person is asked on /me until the questions are answered."""
+    """By staff, from files and batches, by nomination: the person is asked on /me and the page of the series until they
+    have answered."""
     people = [make.person(f"Person {number}") for number in range(3)]
     with app.app_context():
         by = make.administrator()
@@ -129,9 +130,10 @@ def test_enrolled_by_others_nothing_is_blocked_and_me_asks(app: APIFlask, make: 
         assert all(find_enrolment(series.id, person.id) is not None for person in people)
         assert all(len(list_open(person.id, [series])) == 1 for person in people)
     client = signed_in(make, people[0])
+    assert 'href="/series/customs/questions"' in client.get("/series/customs").text
     assert 'href="/series/customs/questions"' in client.get("/me").text
     assert post(client, "/series/customs/questions", {"answers-post": "Busia"}).status_code == 303
-    assert 'href="/series/customs/questions"' not in client.get("/me").text
+    assert 'href="/series/customs/questions"' not in client.get("/me").text + client.get("/series/customs").text
     with app.app_context():
         set_questions("customs", [*FORM, {"key": "new", "kind": "text", "text": "New", "required": True}],
                       by=make.administrator(), at=EARLY)  # fmt: skip

@@ -45,6 +45,7 @@ from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, find_enrolment
 from lms.enrolment.queries.series import OwnPlace, place_of
 from lms.enrolment.rules import is_enrolled
+from lms.enrolment_questions.queries import list_open
 from lms.feedback.queries import own_state
 from lms.live.queries import list_reaches
 from lms.materials.queries import list_files
@@ -119,6 +120,7 @@ def series(slug: str) -> ResponseReturnValue:
         newcomer=stands if attendances is None else None,
         to_earn_in=find_next_to_earn(shown, by=by, at=at) if stands is not None and not stands.can_be_earned else None,
         checks=own_published(shown.id, by.person_id, at=at) if is_in and by.person_id is not None else [],
+        questions=list_open(by.person_id, [shown], at=at) if place.is_active and by.person_id is not None else [],
         may_edit=may_edit,
         leads_to_room=(may_edit or is_in) and LectureState.LIVE in states,
         drafts=states[LectureState.DRAFT],
