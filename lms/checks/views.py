@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.series import get_series
-from lms.checks import gift, qti, questions, rules
+from lms.checks import gift, questions, rules
 from lms.checks.actions import attempts as attempt_actions
 from lms.checks.actions import bank as bank_actions
 from lms.checks.actions import checks as check_actions
@@ -28,6 +28,7 @@ from lms.checks.forms import (
 )
 from lms.checks.lists import CheckResults
 from lms.checks.models import AttemptState, BankQuestion, Check, QuestionKind
+from lms.checks.qti import writing as qti
 from lms.checks.queries import checks as queries
 from lms.checks.queries.checks import Sitting
 from lms.checks.queries.results import count_results, item_shares

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from lms.checks import qti
 from lms.checks.actions.bank import confirm_questions, import_questions, preview_questions
 from lms.checks.models import QuestionKind
+from lms.checks.qti import reading, writing
 from lms.checks.queries.checks import count_questions, list_questions
 from lms.checks.questions import checked
 from lms.core.base.errors import Invalid
@@ -34,7 +34,7 @@ def item(interaction: str = ENTRY, right: str = "4", type: str = "float", more: 
 
 
 def one(content: bytes) -> dict[str, Any]:
-    (read,) = qti.read(content)
+    (read,) = reading.read(content)
     return read
 
 
@@ -75,14 +75,14 @@ def test_examples_of_the_specification_are_read() -> None:
     assert "Made glorious summer by this sun of _____ ;" in richard["text"]
 
 
-@pytest.mark.parametrize("version", qti.VERSIONS)
+@pytest.mark.parametrize("version", writing.VERSIONS)
 def test_what_is_written_is_read_again(version: str) -> None:
     questions = [
         (number, kind, checked(kind, sent | {"explanation": "Because.\n2 < 3 & so on.", "title": title}))
         for number, ((kind, sent), title) in enumerate(zip(BANK, ["", "Even <numbers>", *[""] * 5], strict=True), 1)
     ]
-    written = qti.write(questions, version)
-    assert [(read["kind"], checked(read["kind"], read["definition"])) for read in qti.read(written)] == [
+    written = writing.write(questions, version)
+    assert [(read["kind"], checked(read["kind"], read["definition"])) for read in reading.read(written)] == [
         (kind, definition) for _id, kind, definition in questions
     ]
     with zipfile.ZipFile(io.BytesIO(written)) as archive:
@@ -134,23 +134,23 @@ def test_what_cannot_be_read_is_named_by_its_line(content: bytes, line: int, fau
 
 
 def test_a_package_names_its_files_and_bounds_what_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    good, bomb = item(), b"<a>" + b" " * (qti.MAX_ITEM_BYTES + 1)
-    read = list(qti.read(package({"items/good.xml": good, "items/bomb.xml": bomb, "items/essay.xml": item(ESSAY)})))
+    good, bomb = item(), b"<a>" + b" " * (reading.MAX_ITEM_BYTES + 1)
+    read = list(reading.read(package({"items/good.xml": good, "items/bomb.xml": bomb, "items/essay.xml": item(ESSAY)})))
     assert [(one["file"], one["line"], one.get("fault")) for one in read] == [
         ("items/good.xml", 1, None),
         ("items/bomb.xml", 1, "The file is larger than 1 MB."),
         ("items/essay.xml", 5, "Essays cannot be marked by the system."),
     ]
     lost = '<resource type="imsqti_item_xmlv2p1" href="../../etc/passwd"/><resource type="webcontent" href="x.png"/>'
-    (fault,) = qti.read(package({}, lost))
+    (fault,) = reading.read(package({}, lost))
     assert (fault["file"], fault["line"]) == ("imsmanifest.xml", 2)
     assert fault["fault"] == "The package does not have the file “../../etc/passwd”."
-    monkeypatch.setattr(qti, "MAX_PACKAGE_BYTES", 2 * len(good))
+    monkeypatch.setattr(reading, "MAX_PACKAGE_BYTES", 2 * len(good))
     with pytest.raises(Invalid, match="unpacked"):
-        list(qti.read(package({f"{number}.xml": good for number in range(3)})))
+        list(reading.read(package({f"{number}.xml": good for number in range(3)})))
     for broken in (b"PK\x03\x04 and no more", package({"a": b""})[:-30]):
         with pytest.raises(Invalid, match="damaged"):
-            list(qti.read(broken))
+            list(reading.read(broken))
 
 
 def test_a_file_is_previewed_before_it_is_added_and_known_by_its_content(sittings: Sittings) -> None:
@@ -169,8 +169,8 @@ def test_a_file_is_previewed_before_it_is_added_and_known_by_its_content(sitting
         confirm_questions(slug, preview.file_id, by=by, at=NOW)
     for one in (item(right="5"), GIFT.read_bytes()):
         assert import_questions(slug, None, one, len(one), by=by, at=NOW).created
-    for version in qti.VERSIONS:
+    for version in writing.VERSIONS:
         rows = list_questions(sittings.series, by=by)
-        written = qti.write(((row.id, row.kind, row.definition) for row in rows), version)
+        written = writing.write(((row.id, row.kind, row.definition) for row in rows), version)
         answer = import_questions(slug, None, written, len(written), by=by, at=NOW)
         assert (answer.created, answer.unchanged, answer.rejected) == (0, len(rows), [])

@@ -12,7 +12,7 @@ from lms.catalogue.models import Series
 from lms.checks import questions
 from lms.checks.actions.checks import renew_versions
 from lms.checks.models import BankQuestion, Check, QuestionKind
-from lms.checks.qti import is_qti
+from lms.checks.qti.reading import is_qti
 from lms.checks.queries.checks import count_questions, get_question, get_series_to_edit
 from lms.checks.rules import MAX_BANK
 from lms.core.base.errors import Fault, Invalid, Refused, TooLarge
@@ -25,7 +25,7 @@ from lms.core.storage.staged import StagedFiles
 from lms.core.text.i18n import _
 
 MAX_FILE_MB = 10
-FORMATS = {"gift": "lms.checks.gift:read", "qti": "lms.checks.qti:read"}
+FORMATS = {"gift": "lms.checks.gift:read", "qti": "lms.checks.qti.reading:read"}
 
 
 @dataclass(frozen=True)
