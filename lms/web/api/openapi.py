@@ -83,7 +83,7 @@ RESOURCES = (
         "Preview who has earned a certificate, ask for names, stop issuing, and download all in one file.",
         ("certificates/preview", "certificates/reminders", "certificates/bundles", "certificates/stop"),
     ),
-    Resource("Learning records", "Signed statements of what a person attended.", ("learning-records",)),
+    Resource("Learning records", "Signed statements of what a person attended and passed.", ("learning-records",)),
     Resource(
         "Questions at enrolment",
         "What the organiser asks people who register or enrol, and their answers.",
