@@ -59,7 +59,7 @@ def form_of_series(series: Series) -> AskedForm:
 
 
 MOST_TEMPLATES: Final = 50
-"""So many forms of other lectures and series are offered to start from, the latest ones."""
+"""The most forms of other lectures and series that are offered to start from, the latest ones."""
 
 
 @dataclass(frozen=True)
@@ -275,11 +275,11 @@ def told_ratings(attended: Mapping[int, Collection[int]]) -> dict[int, dict[int,
     for row in rows:
         if row.person_id in people[row.lecture_id] and row.rating is not None:
             by_question[row.lecture_id, forms[row.form_id]][row.person_id] = row.rating
-    told: dict[int, dict[int, int]] = defaultdict(dict)
+    public: dict[int, dict[int, int]] = defaultdict(dict)
     for (lecture_id, _key), ratings in by_question.items():
         if len(ratings) >= FEWEST:
-            told[lecture_id] |= ratings
-    return dict(told)
+            public[lecture_id] |= ratings
+    return dict(public)
 
 
 @dataclass(frozen=True)

@@ -93,19 +93,19 @@ def _gives_away(
     """Whether the number of some small pair or group follows from those of all answers and of the shown groups."""
     places = list(cells)
     known = [[1.0] * len(places)]
-    asked = [[float(cell == place) for cell in places] for place in places if 0 < cells[place] < FEWEST]
+    small_groups = [[float(cell == place) for cell in places] for place in places if 0 < cells[place] < FEWEST]
     for kind in (0, 1):
         for group, size in sizes[kind].items():
             row = [float(cell[kind] == group) for cell in places]
             if group in shown[kind]:
                 known.append(row)
             elif 0 < size < FEWEST:
-                asked.append(row)
-    if not asked:
+                small_groups.append(row)
+    if not small_groups:
         return False
-    sums, wanted = np.array(known).T, np.array(asked).T
-    solved = np.linalg.lstsq(sums, wanted, rcond=None)[0]
-    return bool((np.abs(sums @ solved - wanted).max(axis=0) < 1e-9).any())
+    sums, small = np.array(known).T, np.array(small_groups).T
+    solved = np.linalg.lstsq(sums, small, rcond=None)[0]
+    return bool((np.abs(sums @ solved - small).max(axis=0) < 1e-9).any())
 
 
 def _rating(key: str, text: str, low: str, high: str, translations: Mapping[str, Sequence[str]]) -> Question:

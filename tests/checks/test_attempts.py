@@ -229,6 +229,8 @@ def test_staff_cannot_take_away_what_people_have_begun(sittings: Sittings) -> No
         save_check(sittings.slug, check_id, CheckInput("Empty", items=[]), by=sittings.by, at=NOW)
     with pytest.raises(Forbidden):
         save_check(sittings.slug, check_id, CheckInput("Mine"), by=sittings.ada, at=NOW)
+    with pytest.raises(Invalid, match="Choose questions of this series"):
+        save_check(sittings.slug, check_id, CheckInput("Larger than any id", items=[2**70]), by=sittings.by, at=NOW)
     draft = save_check(sittings.slug, None, CheckInput("Draft"), by=sittings.by, at=NOW)
     delete_check(sittings.slug, draft, by=sittings.by, at=NOW)
     assert db.session.get(Check, draft) is None

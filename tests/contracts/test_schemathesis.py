@@ -148,7 +148,8 @@ NOT_GUESSED = {
     "GET series/{slug}/attempts/{attempt_id}",
     "PATCH series/{slug}/attempts/{attempt_id}",
     "POST series/{slug}/attempts/{attempt_id}/submit",
-    # Somebody who attended a lecture; two open questions
+    # A lecture that was held; somebody who attended one; two open questions
+    "GET lectures/{lecture_id}/report",
     "POST people/{public_id}/learning-records",
     "POST lectures/{lecture_id}/questions/{question_id}/merge",
     # The key of what was looked at a moment before

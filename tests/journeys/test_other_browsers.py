@@ -127,9 +127,10 @@ def test_firefox_gives_a_lecture_and_follows_it(course: Course, tmp_path: Path) 
         lin.reads("Viewers hear your microphone.")
         course.enrol(ada)
         ada.wait(PLAYS, 60)
+        sessions = course.sessions()  # a slow machine may have begun another one, once its sound was there
         lin.send("Refresh")
         lin.reads("You are seen and heard")
-        assert course.sessions() == 2
+        assert course.sessions() > sessions
         course.is_counted(ada)
 
 

@@ -259,7 +259,7 @@ def list_questions(series: Series, *, by: Actor, ids: Collection[int] | None = N
     rules.check_is_staff(series, by)
     query = select(BankQuestion).where(BankQuestion.series_id == series.id, BankQuestion.retired_at.is_(None))
     if ids is not None:
-        query = query.where(BankQuestion.id.in_(ids))
+        query = query.where(BankQuestion.id.in_([id_ for id_ in ids if 0 < id_ < 2**31]))
     return list(db.session.scalars(query.order_by(BankQuestion.id)))
 
 

@@ -143,8 +143,8 @@ class _Counting:
     def _bare(self, part: Part, name: str | None) -> list[int | float]:
         """The figures of a group by a dimension, or of all. *Satisfaction* follows where groups are of whole lectures.
 
-        Such a sum tells nothing that the results of its lectures do not show. Groups of people are shown there each by
-        itself, and more of them could be worked out from a sum of several lectures (ADR 108).
+        Such a sum tells nothing that the results of its lectures do not show. Groups of people are shown or left out
+        there lecture by lecture, and sums of several lectures would give away what is left out (ADR 108).
         """
         figures: Figures = part.figures(self.partners)
         ratings = [] if name in {*PEOPLE, "within"} else astuple(figures.ratings)
