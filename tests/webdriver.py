@@ -61,12 +61,12 @@ class Session(ABC):
         """What the body of a function returns in the page."""
         return self.send("ExecuteScript", script=script, args=list(given))
 
-    def wait(self, condition: str, seconds: float = 30) -> None:
+    def wait(self, condition: str, seconds: float = 60) -> None:
         """Waits until an expression is true in the page."""
         script = f"try {{ return Boolean({condition}); }} catch {{ return false; }}"
         until(lambda: self.run(script), seconds, lambda: f"{condition}\n{self.run('return document.body.innerText')}")
 
-    def reads(self, text: str, seconds: float = 30) -> None:
+    def reads(self, text: str, seconds: float = 60) -> None:
         """Waits until the page says so."""
         self.wait(f"document.body.innerText.includes({json.dumps(text)})", seconds)
 
