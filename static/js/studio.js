@@ -53,13 +53,6 @@ function tell() {
   tellBack();
 }
 
-// What the tab calls itself, also after it was loaded again
-function nameOfPage() {
-  const name = sessionStorage.getItem("studio-page") || crypto.randomUUID();
-  sessionStorage.setItem("studio-page", name);
-  return name;
-}
-
 // This page sent before it was loaded again
 const wasSending = () => state() === "live" && !session && sessionStorage.getItem(store);
 
@@ -168,7 +161,9 @@ async function post(address, values) {
 async function begin(track, { takesOver = false } = {}) {
   const before = session;
   const answer = await post(studio.dataset.begin, {
-    rehearsal: track === "rehearsal" && "1", take_over: takesOver && "1", page: nameOfPage(),
+    rehearsal: track === "rehearsal",
+    take_over: takesOver,
+    page: (sessionStorage.page ||= crypto.randomUUID()), // what the tab calls itself, also after it was loaded again
   });
   if (!answer || answer.status >= 500) {
     tellTrouble("offline");

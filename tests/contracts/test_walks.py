@@ -13,7 +13,7 @@ MOST = {
     "enrol in a series": 32,  # two look for questions: for the page, and once nobody else can change the series
     "issue one certificate": 42,
     "open the exact totals": 17,
-    "open a series": 17,
+    "open a series": 18,  # one looks for questions that a person who is enrolled has not answered
 }
 
 
