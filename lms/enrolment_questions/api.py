@@ -64,7 +64,7 @@ class QuestionsIn(Schema):
     """All questions of the form, in their order. `version`: the one that was changed; 409 if there is a newer one."""
 
     questions = List(Nested(QuestionSchema), required=True, validate=Length(max=200))
-    version = Integer(load_default=None, allow_none=True)
+    version = Integer(strict=True, load_default=None, allow_none=True)
 
 
 class EnrolmentQuestionsOut(AnswerSchema):
