@@ -94,7 +94,7 @@ class Voting:
         return spent
 
     def send(self, served: Served, kind: Kind, *, seconds: float) -> Voted:
-        """Everybody does it once within so many seconds, and a tenth of them twice."""
+        """Everybody does it once within these seconds, and a tenth of them twice."""
         path = f"/lectures/{self.audience.lecture_id}/{kind.path}"
         people = [*self.people, *self.people[: len(self.people) // 10]]
         requests = []

@@ -257,7 +257,7 @@ def ratings_of(lecture_ids: Collection[int] | None = None) -> dict[int, dict[int
     }
 
 
-def told_ratings(attended: Mapping[int, Collection[int]]) -> dict[int, dict[int, int]]:
+def public_ratings(attended: Mapping[int, Collection[int]]) -> dict[int, dict[int, int]]:
     """Lecture → person → rating, of those who attended lectures, as far as sums of lectures may have them.
 
     Ratings of a lecture by fewer than five people, who answered one question, are left out: with them, a sum would be

@@ -217,8 +217,8 @@ const isChanged = (field) => (field.options
 
 // What is open and what was written stays, but in the form that was sent
 function keep(queue, sent) {
-  const own = sent && sent.closest("details");
-  const open = [...queue.querySelectorAll("details[open]")].filter((part) => part !== own).map(({ id }) => id);
+  const closing = sent && sent.closest("details");
+  const open = [...queue.querySelectorAll("details[open]")].filter((part) => part !== closing).map(({ id }) => id);
   const fields = [...queue.querySelectorAll("[id]:is(input, textarea, select)")]
     .filter((field) => !(sent && sent.contains(field)) && isChanged(field))
     .map(({ id, value, checked }) => ({ id, value, checked }));

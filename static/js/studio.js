@@ -157,7 +157,8 @@ async function post(address, values) {
   }
 }
 
-// Begins a session, in place of the one that this page sends, or began before its reload even if it never learned so. Returns whether it began.
+// Begins a session, in place of the one that this page sends, or began before it was loaded again, even if the answer to
+// that was lost. Returns whether it began.
 async function begin(track, { takesOver = false } = {}) {
   const before = session;
   const answer = await post(studio.dataset.begin, {

@@ -148,7 +148,10 @@ def test_a_package_names_its_files_and_bounds_what_is_unpacked(monkeypatch: pyte
     monkeypatch.setattr(reading, "MAX_PACKAGE_BYTES", 2 * len(good))
     with pytest.raises(Invalid, match="unpacked"):
         list(reading.read(package({f"{number}.xml": good for number in range(3)})))
-    for broken in (b"PK\x03\x04 and no more", package({"a": b""})[:-30]):
+    whole = package({"a": b""})
+    version = whole.index(b"PK\x01\x02") + 6  # that is needed to unpack
+    of_the_future = whole[:version] + b"\xf0" + whole[version + 1 :]
+    for broken in (b"PK\x03\x04 and no more", whole[:-30], of_the_future):
         with pytest.raises(Invalid, match="damaged"):
             list(reading.read(broken))
 

@@ -27,6 +27,8 @@ MAX_ENTRIES = 5000
 MAX_ITEM_BYTES = 1024 * 1024
 MAX_PACKAGE_BYTES = 50 * 1024 * 1024
 """The most that the items of a package have, unpacked."""
+_ENCRYPTED = 0x1
+"""The bit of an entry of a zip that says so (APPNOTE 4.4.4)."""
 MANIFEST = "imsmanifest.xml"
 _FEEDBACK = frozenset({"feedback-inline", "feedback-block", "modal-feedback"})
 _PARAGRAPHS = BREAKS | {"prompt", "simple-choice", "block-quote", "blockquote", "item-body", "rubric-block"}
@@ -75,7 +77,7 @@ def _items(content: bytes) -> Iterator[tuple[str, bytes | _UnreadableItem]]:
     try:
         package = zipfile.ZipFile(io.BytesIO(content))
         entries = {entry.filename: entry for entry in package.infolist()}
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise Invalid("file", _("This package is damaged.")) from error
     if len(entries) > MAX_ENTRIES:
         raise Invalid("file", _("The package has more than %(n)s files. Split it.", n=MAX_ENTRIES))
@@ -109,11 +111,14 @@ def _items(content: bytes) -> Iterator[tuple[str, bytes | _UnreadableItem]]:
 
 def _unpacked(package: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     """A file of a package, of which no more is unpacked than is permitted, whatever length it states."""
+    unreadable = _UnreadableItem(_("This file of the package is damaged or encrypted."))
+    if entry.flag_bits & _ENCRYPTED or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise unreadable
     try:
         with package.open(entry) as file:
             content = file.read(MAX_ITEM_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
-        raise _UnreadableItem(_("This file of the package is damaged or encrypted.")) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
+        raise unreadable from error
     if len(content) > MAX_ITEM_BYTES:
         raise _UnreadableItem(_("The file is larger than %(n)s MB.", n=MAX_ITEM_BYTES // 1024 // 1024))
     return content
@@ -160,8 +165,8 @@ def _all(node: Any, *names: str) -> list[Any]:
 
 
 def _words(node: Any, blank: Any = None) -> str:
-    """The words of an element, a line for each paragraph, without feedback; `blank` is the interaction in their midst,
-    of which only a blank is left."""
+    """The words of an element, a line for each paragraph, without feedback; `blank` is the interaction among
+    them that leaves only a blank."""
     parts: list[str] = []
     _gather(node, blank, parts)
     lines = (" ".join(line.split()) for line in "".join(parts).split("\n"))

@@ -24,6 +24,7 @@ from lms.reports.facts.counting import count
 from lms.reports.facts.opening_balances import Balances
 from lms.reports.facts.segments import SegmentPart
 from lms.reports.facts.selection import FactSelection
+from lms.reports.queries.drilldown_lectures import open_satisfaction, open_sessions, rated_lectures
 from lms.reports.queries.drilldown_lists import (
     OF_KIND,
     OF_PARTNER,
@@ -40,10 +41,7 @@ from lms.reports.queries.drilldown_lists import (
     open_credits,
     open_partner_countries,
     open_registrations,
-    open_satisfaction,
-    open_sessions,
     partner_codes,
-    rated_lectures,
     sessions_before,
 )
 from lms.reports.queries.drilldown_people import open_participants

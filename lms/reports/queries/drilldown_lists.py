@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from itertools import accumulate
@@ -14,12 +14,10 @@ from sqlalchemy import select
 from lms.attendance.facts import TRAITS, Column, Columns, source_of
 from lms.catalogue.models import LECTURE_TITLE, CertificateKind, Lecture
 from lms.certificates.models import Award
-from lms.core.base.disclosure import shown_groups
 from lms.core.base.lists import ListRequest
 from lms.core.database.bulk import among
 from lms.core.database.search import match_of_text, search_words
 from lms.core.database.session import read, read_column
-from lms.core.text.i18n import _
 from lms.core.text.sorting import collation_key, sort_key
 from lms.core.text.translations import reader_text
 from lms.people.models import Person
@@ -31,7 +29,7 @@ from lms.reports.facts.segments import SegmentPart
 from lms.reports.facts.selection import FactSelection, HeldLecture, Numbers
 from lms.reports.models import OpeningRow
 from lms.reports.queries.labels import Names
-from lms.reports.rules import FEWEST, Figures, Ratings
+from lms.reports.rules import Figures, Ratings
 
 CHUNK: Final = 2000
 """Names are looked up for this many rows of a file at a time."""
@@ -207,71 +205,6 @@ def key_of_people(context: DrilldownContext, columns: Columns) -> Numbers:
     query = select(Person.id).where(among(Person.id, np.unique(columns["person"]).tolist()))
     ids = read_column(query.order_by(Person.sort_name, Person.id))
     return by_id({id_: place for place, id_ in enumerate(ids)})[columns["person"]]
-
-
-def open_sessions(context: DrilldownContext) -> Listed:
-    titles = titles_of(one.id for one in context.lectures())
-    names, sums = context.names, context.sums
-    held = context.in_order(
-        [one for one in context.lectures() if context.finds(titles[one.id], names.label("series", one.series_id))],
-        {
-            "day": lambda lecture: (lecture.day, lecture.id),
-            "lecture": lambda lecture: context.order_of(titles[lecture.id]),
-            "series": lambda lecture: context.order_of(names.label("series", lecture.series_id)),
-            "attendances": lambda lecture: sums.get(lecture.id, (0, 0))[0],
-            "contact_hours": lambda lecture: sums.get(lecture.id, (0, 0))[1],
-        },
-    )
-
-    def between(start: int, end: int) -> list[DrilldownRow]:
-        return [
-            DrilldownRow(
-                one.day, one.id, titles[one.id], names.label("series", one.series_id),
-                attendances=sums.get(one.id, (0, 0))[0], ms=sums.get(one.id, (0, 0))[1],
-            )
-            for one in held[start:end]
-        ]  # fmt: skip
-
-    return Listed(len(held), between).then(rows_before(context, sessions_before(context)))
-
-
-def open_satisfaction(context: DrilldownContext) -> Listed:
-    """Each lecture with five answers or more; the others are one row, so that the rows are the figure."""
-    shown, others = rated_lectures(context)
-    titles, names = titles_of(shown), context.names
-    lectures = [
-        one
-        for one in context.lectures()
-        if one.id in shown and context.finds(titles[one.id], names.label("series", one.series_id))
-    ]
-    lectures = context.in_order(
-        lectures,
-        {
-            "day": lambda lecture: (lecture.day, lecture.id),
-            "lecture": lambda lecture: context.order_of(titles[lecture.id]),
-            "series": lambda lecture: context.order_of(names.label("series", lecture.series_id)),
-            "answers": lambda lecture: shown[lecture.id].answers,
-            "mean": lambda lecture: shown[lecture.id].mean,
-            "satisfied": lambda lecture: shown[lecture.id].satisfied_percent,
-        },
-    )
-    rows = [
-        DrilldownRow(one.day, one.id, titles[one.id], names.label("series", one.series_id), ratings=shown[one.id])
-        for one in lectures
-    ]
-    if others.answers and not context.request.q:
-        rows.append(DrilldownRow(lecture=_("Lectures with too few answers, together"), ratings=others))
-    return Listed(len(rows), lambda start, end: rows[start:end])
-
-
-def rated_lectures(context: DrilldownContext) -> tuple[dict[int, Ratings], Ratings]:
-    """*Satisfaction* of each lecture that can be shown, newest first, and that of all others together."""
-    given = {id_: Ratings(*sums) for id_, sums in context.selection.ratings().items()}
-    shown = shown_groups({id_: ratings.answers for id_, ratings in given.items()})
-    others = [astuple(ratings) for id_, ratings in given.items() if id_ not in shown]
-    ordered = {one.id: given[one.id] for one in context.lectures() if one.id in shown}
-    together = Ratings(*map(sum, zip(*others, strict=True)))
-    return ordered, together if together.answers >= FEWEST else Ratings()  # fewer are all that there are
 
 
 def titles_of(lecture_ids: Iterable[int]) -> dict[int, str]:

@@ -29,7 +29,7 @@ from lms.core.database.cache_versions import is_writing, memory, stamp_of, stamp
 from lms.core.database.session import db, read, shared_alias
 from lms.core.time import clock
 from lms.enrolment.models import REGISTRATIONS, Enrolment
-from lms.feedback.queries import ratings_of, told_ratings
+from lms.feedback.queries import public_ratings, ratings_of
 from lms.people.models import Country, Person
 from lms.reports.facts.segments import SERIES_FACTS, Read, SegmentPart, joined, refreshed
 from lms.reports.facts.selection import Facts, HeldLecture
@@ -115,7 +115,7 @@ def _read_ratings() -> Mapping[int, tuple[Column, Column]]:
     return _in_columns(ratings_of())
 
 
-def with_told_ratings(facts: Facts) -> Facts:
+def with_public_ratings(facts: Facts) -> Facts:
     """The same facts, of whose ratings are left those that may be in public sums of lectures."""
     attended = {
         id_: part.segment.of(id_)["person"].tolist()
@@ -123,7 +123,7 @@ def with_told_ratings(facts: Facts) -> Facts:
         for id_ in part.owners
         if id_ in facts.ratings
     }
-    return replace(facts, ratings=_in_columns(told_ratings(attended)))
+    return replace(facts, ratings=_in_columns(public_ratings(attended)))
 
 
 def _in_columns(ratings: Mapping[int, Mapping[int, int]]) -> Mapping[int, tuple[Column, Column]]:

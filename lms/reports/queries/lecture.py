@@ -26,7 +26,7 @@ from lms.core.database.session import db
 from lms.core.time import clock
 from lms.discussion.polls import count_polls
 from lms.discussion.queries import count_questions
-from lms.feedback.queries import ratings_of, told_ratings
+from lms.feedback.queries import public_ratings, ratings_of
 from lms.feedback.rules import SATISFIED
 from lms.people.models import Country, Person
 from lms.people.queries.countries import countries_of, country_names
@@ -158,7 +158,7 @@ def _ratings(lecture_id: int, attended: Collection[int]) -> Ratings:
     """*Satisfaction*; nothing where a question among those that it is counted from has too few answers to be shown."""
     given = ratings_of([lecture_id]).get(lecture_id, {})
     ratings = [rating for person, rating in given.items() if person in attended]
-    if len(told_ratings({lecture_id: attended}).get(lecture_id, {})) < len(ratings):
+    if len(public_ratings({lecture_id: attended}).get(lecture_id, {})) < len(ratings):
         return Ratings()
     return Ratings(len(ratings), sum(ratings), sum(rating >= SATISFIED for rating in ratings))
 

@@ -21,7 +21,7 @@ from lms.reports.disclosure_control import Blocks, folded, is_apart, united
 from lms.reports.facts.counting import Part, count
 from lms.reports.facts.opening_balances import Balances, add
 from lms.reports.facts.selection import PEOPLE, Facts, Filters
-from lms.reports.queries.facts import load, with_told_ratings
+from lms.reports.queries.facts import load, with_public_ratings
 from lms.reports.queries.labels import Names
 from lms.reports.queries.opening_balances import read_balances
 from lms.reports.queries.scope import Partners, Scope, ancestors
@@ -47,7 +47,7 @@ class _Counting:
     def __init__(self, at: datetime) -> None:
         zone = clock.reporting_zone()
         partners = Partners()
-        self.facts = with_told_ratings(load(Scope(zone=zone), partners))
+        self.facts = with_public_ratings(load(Scope(zone=zone), partners))
         self.partners = partners.on(clock.day_of(at, zone))
         self.balances = read_balances(partners)
         self.parents: dict[str, str | None] = dict(db.session.execute(select(Region.code, Region.parent_code)).all())
