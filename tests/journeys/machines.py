@@ -185,11 +185,13 @@ class Front:
     def kill(self) -> None:
         """kill -9 of its processes."""
         master = int((self._folder / "nginx.pid").read_text())
-        pids = [master, *_children_of(master)]
-        for pid in pids:
+        workers = list(_children_of(master))
+        for pid in (master, *workers):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._stack.close()
+        # A worker that still dies listens at the address: it would take in the next connection, and drop it
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), "nginx is gone")
 
     def close(self) -> None:
         """Stops nginx."""
