@@ -110,15 +110,15 @@ catalogues: $(VENV)/.runtime ## compiles the catalogues of translations
 .PHONY: assets
 assets: $(VENV)/.runtime $(VENV)/.build catalogues
 	@$(RUN) static/build.py
-	@$(RUN) static/fonts.py
+	@$(RUN) -m static.fonts
 
 .PHONY: small-fonts
 small-fonts: $(VENV)/.made
-	@$(RUN) static/fonts.py
+	@$(RUN) -m static.fonts
 
 .PHONY: fonts
 fonts: assets ## installs the large fonts that certificates in CJK need
-	@$(RUN) static/fonts.py --large
+	@$(RUN) -m static.fonts --large
 
 .PHONY: video
 video: $(VENV)/.video ## installs ffmpeg, for lectures given in the browser, where the system has none
@@ -158,7 +158,7 @@ needs-tests-long:
 
 .PHONY: fonts-tests
 fonts-tests: assets
-	@$(RUN) static/fonts.py --tests
+	@$(RUN) -m static.fonts --tests
 
 .PHONY: validators
 validators: $(VENV)/.build
@@ -167,7 +167,8 @@ validators: $(VENV)/.build
 $(VENV)/.made:
 	@PYTHON="$(PYTHON)" sh tools/needs.sh venv
 	@echo "Environment: $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
+	@without=; if $(PYTHON) -m pip --version >/dev/null 2>&1; then without=--without-pip; fi  # 3 s
+	@$(PYTHON) -m venv $$without $(VENV)
 	@mkdir -p .stamps
 	@touch $@
 

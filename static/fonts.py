@@ -1,8 +1,8 @@
 """Fetches the fonts that certificates are set in, into static/build/fonts (and fonts-large).
 
-    python static/fonts.py            Latin, Cyrillic, Greek, Arabic and the scripts of the partner countries
-    python static/fonts.py --large    Chinese, Japanese and Korean too
-    python static/fonts.py --tests    the wide fonts of the tests of layout too, into tests/fonts
+    python -m static.fonts            Latin, Cyrillic, Greek, Arabic and the scripts of the partner countries
+    python -m static.fonts --large    Chinese, Japanese and Korean too
+    python -m static.fonts --tests    the wide fonts of the tests of layout too, into tests/fonts
 
 The fonts come as wheels from the package index, checked against the hashes of requirements-fonts*.txt; only
 the font files and their licence are taken out of them. Nothing is fetched when all is as locked.
@@ -12,11 +12,12 @@ import argparse
 import hashlib
 import shutil
 import subprocess
-import sys
 import tempfile
 import zipfile
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
+
+from tools.install import PIP
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "static" / "build"
@@ -64,16 +65,7 @@ def fetch(lock: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         wheels, fonts = Path(folder) / "wheels", Path(folder) / "fonts"
         fonts.mkdir()
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-input",
-            "--no-deps",
-        ]
+        command = [*PIP, "download", "--quiet", "--no-deps"]
         command += [
             "--only-binary",
             ":all:",

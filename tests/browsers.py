@@ -103,4 +103,4 @@ def launch(kind: BrowserType, fonts: Fonts, home: Path, *flags: str) -> Browser:
 
 def fetch_fonts() -> None:
     """Fetches the fonts of the tests unless they are there, for a test that is not run by `make test`."""
-    subprocess.run([sys.executable, ROOT / "static" / "fonts.py", "--tests"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-m", "static.fonts", "--tests"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)

@@ -12,13 +12,25 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
+QUIET = ("--disable-pip-version-check", "--no-input")
 INSTALL = ("install", "--quiet", "--require-hashes")
 UV = Path(sys.executable).with_name("uv")
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pip() -> list[str]:
+    """The command of pip for this environment: its own, or else that of the Python which it was made from."""
+    if find_spec("pip"):
+        return [sys.executable, "-m", "pip", *QUIET]
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return [str(Path(sys.base_prefix) / "bin" / version), "-m", "pip", "--python", sys.executable, *QUIET]
+
+
+PIP = pip()
 PASSED_ON = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_EXTRA_INDEX_URL",

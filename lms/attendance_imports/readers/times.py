@@ -49,10 +49,16 @@ class Times:
         self._open = self._differs = self._local = self._clocks = False
         self._latest_hour = 0
         self._year: int | None = None  # of another calendar
+        self._known: dict[str, Read] = {}
         self._day = self._seen(timestamps.read_day(day), day) if day else None
 
     def read(self, text: str) -> Read:
-        """One cell."""
+        """One cell. Many cells of a file say the same second."""
+        if text not in self._known:
+            self._known[text] = self._read(text)
+        return self._known[text]
+
+    def _read(self, text: str) -> Read:
         if is_blank(text):
             return None
         moment = self._seen(timestamps.read(text), text) or timestamps.read_clock(text)
@@ -143,7 +149,7 @@ class Times:
         return min(days, key=lambda day: abs(day - near))
 
     def possible(self, moment: datetime) -> tuple[int, ...]:
-        """The instants it may mean: see `instants.possible_ms`."""
+        """The instants it may mean: see `timestamps.possible_ms`."""
         return timestamps.possible_ms(moment, self.zone)
 
     def ms(self, moment: Read) -> int | None:
