@@ -22,9 +22,9 @@ from lms.core.text.i18n import _, translated
 from lms.core.text.punctuation import listed
 from lms.mail.bounces import confirm_address
 from lms.people.actions.comparisons import ask_for_comparison
-from lms.people.models import BEGINNING, Gender, Person, PersonCountry, PersonEmail, Sector
+from lms.people.models import BEGINNING, Gender, Person, PersonCountry, PersonEmail, PersonToCompare, Sector
 from lms.people.queries.countries import country_id_of, get_country
-from lms.people.queries.persons import find_person_by_email, members
+from lms.people.queries.persons import find_person_id, members
 from lms.people.rules import (
     NAMES,
     can_see_person,
@@ -166,7 +166,7 @@ def insert_person(
         raise Invalid(faults=faults)
     if address is not None:
         hold_addresses()
-    if address is not None and find_person_by_email(address) is not None:
+    if address is not None and find_person_id(address) is not None:
         raise Refused(_("There is already a person with this e-mail address."))
     person = Person(created_at=at, **traits)
     db.session.add(person)
@@ -178,7 +178,7 @@ def insert_person(
         )
     if country_id is not None:
         db.session.add(PersonCountry(person_id=person.id, country_id=country_id, since=BEGINNING))
-    ask_for_comparison([person.id], at=at)
+    db.session.add(PersonToCompare(person_id=person.id, asked_at=at))
     audit.record("create_person", by=by, at=at, person=person.id)
     db.session.flush()
     if address is not None:
