@@ -52,6 +52,7 @@ class PolicyInput:
     )
     confirmed_names: bool = stated(False, "Issue only to people who have confirmed their name.")
     checks_passed: bool = stated(False, "Issue only to people who have passed every knowledge check of the series.")
+    min_feedback: int | None = stated(None, "Number of lectures on which feedback has to be given.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +241,7 @@ def checked_policy(draft: PolicyInput, check: _Check | None = None) -> PolicyInp
         deadline=checker.day("policy.deadline", draft.deadline),
         confirmed_names=bool(draft.confirmed_names),
         checks_passed=bool(draft.checks_passed),
+        min_feedback=checker.whole_or_none("policy.min_feedback", draft.min_feedback, 1, MAX_LECTURES),
     )
     if check is None:
         checker.done()

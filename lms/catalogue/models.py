@@ -146,7 +146,8 @@ class Policy(Base):
     For the certificate: `min_lectures_percent`, the share of the lectures to attend, or in its place `min_lectures`,
     their number; `min_minutes`, what must have counted in all; `deadline`, the last day, in the organiser's zone, on
     which a lecture that counts begins; `confirmed_names`, whether it waits until its holder has confirmed the name;
-    `checks_passed`, whether every knowledge check of the series has to be passed too.
+    `checks_passed`, whether every knowledge check of the series has to be passed too; `min_feedback`, on how many of
+    its lectures feedback has to be given.
     """
 
     __tablename__ = "policy"
@@ -157,6 +158,7 @@ class Policy(Base):
         CheckConstraint("replay_days >= 0", name="replay_days"),
         CheckConstraint("min_lectures > 0", name="min_lectures"),
         CheckConstraint("min_minutes > 0", name="min_minutes"),
+        CheckConstraint("min_feedback > 0", name="min_feedback"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -172,6 +174,7 @@ class Policy(Base):
     deadline: Mapped[date | None]
     confirmed_names: Mapped[bool] = mapped_column(default=False)
     checks_passed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    min_feedback: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
 

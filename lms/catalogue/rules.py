@@ -1,12 +1,12 @@
 """Pure decisions about series and lectures: permissions, states, and local times to instants."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from lms.catalogue.models import Lecture, LectureState, Series, Visibility
+from lms.catalogue.models import Lecture, LectureState, Policy, Series, Visibility
 from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.base.roles import Actor, Role
 from lms.core.text.i18n import _, _n
@@ -130,6 +130,16 @@ def planned_end(lecture: AnyLecture) -> datetime | None:
     if lecture.starts_at is None:
         return None
     return lecture.starts_at + timedelta(minutes=lecture.duration_minutes)
+
+
+def people_asked_more(series: Series, before: Policy, policy: Mapping[str, Any]) -> int:
+    """How many people are enrolled, if a new policy asks them for more than attendance that it did not ask before: more
+    feedback, or knowledge checks; else 0."""
+    if not policy["certificate"] or series.visibility is not Visibility.PUBLIC:
+        return 0
+    feedback, checks = (before.min_feedback or 0, before.checks_passed) if before.certificate else (0, False)
+    asks_more = (policy["min_feedback"] or 0) > feedback or (policy["checks_passed"] and not checks)
+    return series.enrolled if asks_more else 0
 
 
 def is_over_unheld(lecture: Lecture, at: datetime) -> bool:

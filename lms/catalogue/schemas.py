@@ -98,6 +98,7 @@ class PolicyOut(AnswerSchema):
     deadline = Date(allow_none=True)
     confirmed_names = Boolean()
     checks_passed = Boolean()
+    min_feedback = Integer(allow_none=True)
 
 
 class SeriesOut(AnswerSchema):

@@ -51,11 +51,12 @@ class Earning:
 @dataclass(frozen=True)
 class Missing:
     """What a person is short of: lectures, minutes rounded up, and the titles of the knowledge checks to pass, where
-    they were asked for; an empty title where none is published."""
+    they were asked for; an empty title where none is published. `feedback`: feedback is all that is missing."""
 
     lectures: int
     minutes: int
     checks: tuple[str, ...] = ()
+    feedback: bool = False
 
 
 def day_given(lecture: AnyLecture, zone: str) -> date | None:

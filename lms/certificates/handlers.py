@@ -1,7 +1,5 @@
 """Handlers of certificates for events of lower slices."""
 
-from dataclasses import asdict
-
 from lms.catalogue.queries.lectures import get_lecture
 from lms.certificates import numbers
 from lms.certificates.actions import changes
@@ -19,7 +17,7 @@ from lms.certificates.queries import (
 )
 from lms.core.background.jobs import request_job
 from lms.core.base.events import (
-    ChecksAsked,
+    ConditionsAsked,
     CountriesMerged,
     CountryMergeUndone,
     GrowthAsked,
@@ -94,11 +92,10 @@ def add_progress(event: ProgressAsked) -> None:
     event.progress.update({person_id: standing.in_numbers for person_id, standing in progress_of.items()})
 
 
-@handles(ChecksAsked)
-def add_checks(event: ChecksAsked) -> None:
-    """The knowledge checks that somebody has to pass still."""
-    checks = conditions.checks_to_pass(event.series_id, event.person_id, at=event.at)
-    event.checks.extend(asdict(check) for check in checks)
+@handles(ConditionsAsked)
+def add_conditions(event: ConditionsAsked) -> None:
+    """Adds what somebody has to do still besides attending."""
+    event.others.update(conditions.others_of(event.series_id, event.person_id, at=event.at)._asdict())
 
 
 @handles(RequirementAsked)
@@ -107,7 +104,11 @@ def add_requirement(event: RequirementAsked) -> None:
     required = eligibility.requirements_of([event.series_id], at=event.at).get(event.series_id)
     if required is not None:
         event.required.update(
-            lectures=required.lectures, minutes=required.minutes, percent=required.percent, checks=required.checks
+            lectures=required.lectures,
+            minutes=required.minutes,
+            percent=required.percent,
+            checks=required.checks,
+            feedback=required.feedback,
         )
 
 

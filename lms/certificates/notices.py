@@ -82,8 +82,8 @@ def tell_requirement_grown(
 ) -> None:
     """E-mails people that the certificate requires more, inside the running action, and how far each is.
 
-    `required`: the former and the new number of `lectures`, `minutes`, `percent` and `checks`. `progress_of` are by
-    enrolment.
+    `required`: the former and the new number of `lectures`, `minutes`, `percent`, `checks` and `feedback`.
+    `progress_of` are by enrolment.
     """
     contacts = contact_of([person_id for person_id, _standing in progress_of.values()])
     with_account = with_password(contacts)

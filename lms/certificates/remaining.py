@@ -66,6 +66,32 @@ class RemainingCheck:
     is_possible: bool
 
 
+@dataclass(frozen=True)
+class OpenFeedback:
+    """A lecture about which a person can give feedback still, and has not."""
+
+    lecture: AnyLecture
+    lecture_id: int
+    closes_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RemainingFeedback:
+    """About how many more `lectures` a person has to give feedback. `is_possible`: as many are to come, or `waiting`
+    for the person now."""
+
+    lectures: int
+    is_possible: bool
+    waiting: tuple[OpenFeedback, ...] = ()
+
+
+class Others(NamedTuple):
+    """The conditions that remain for a person besides attendance: the checks to pass, and the feedback to give."""
+
+    checks: tuple[RemainingCheck, ...] = ()
+    feedback: RemainingFeedback | None = None
+
+
 class CountedLecture(NamedTuple):
     """The credit of a person for a held lecture. `is_by_hand`: a correction decides it."""
 
@@ -82,7 +108,8 @@ class Standing:
 
     `remaining` lectures can still be attended, and would add at most `remaining_ms`; `unannounced` of them are drafts.
     `replays` remain besides, those that end first first. Up to `awaited_ms` can be counted still in held lectures.
-    `announces_more`: there are drafts without a date, which may raise the number. `checks` have to be passed still.
+    `announces_more`: there are drafts without a date, which may raise the number. `checks` have to be passed still, and
+    `feedback` to be given.
     """
 
     requirement: Earning
@@ -96,6 +123,12 @@ class Standing:
     unannounced: int = 0
     announces_more: bool = False
     checks: tuple[RemainingCheck, ...] = ()
+    feedback: RemainingFeedback | None = None
+
+    @property
+    def has_met_others(self) -> bool:
+        """Whether all that is asked for besides attendance is met."""
+        return not self.checks and self.feedback is None
 
     @property
     def needed(self) -> int:
@@ -115,7 +148,12 @@ class Standing:
     @property
     def is_reached(self) -> bool:
         """Whether enough was attended, and all else is met."""
-        return has_earned(self.attended, self.present_ms, self.requirement, others=not self.checks)
+        return has_earned(self.attended, self.present_ms, self.requirement, others=self.has_met_others)
+
+    @property
+    def lacks_only_feedback(self) -> bool:
+        """Whether feedback is all that is missing: more of who has given it is not for staff to read."""
+        return self.feedback is not None and not self.checks and self.has_attended_enough
 
     @property
     def has_attended_enough(self) -> bool:
@@ -125,7 +163,7 @@ class Standing:
     @property
     def can_be_earned(self) -> bool:
         """Whether the certificate is earned, or what remains is enough for it."""
-        others = all(check.is_possible for check in self.checks)
+        others = all(check.is_possible for check in self.checks) and (not self.feedback or self.feedback.is_possible)
         return (self.announces_more and others) or has_earned(
             self.attended + self.remaining + len(self.replays) + self.requirement.awaited,
             self.present_ms + self.remaining_ms + self.replays_ms + self.awaited_ms,
@@ -142,7 +180,7 @@ class Standing:
     @property
     def just_misses(self) -> bool:
         """Whether one more lecture would have been enough, known when nothing remains."""
-        replays, others = len(self.replays), not self.checks
+        replays, others = len(self.replays), self.has_met_others
         return just_misses(self.attended, self.present_ms, self.requirement, replays=replays, others=others)
 
     @property
@@ -179,8 +217,11 @@ class Standing:
         """
         lacks = self.lacks
         checks = [{"title": check.title, "is_possible": check.is_possible} for check in self.checks]
+        feedback = self.feedback and {"lectures": self.feedback.lectures, "is_possible": self.feedback.is_possible}
         return {
-            **({"checks": checks, "has_attended_enough": self.has_attended_enough} if checks else {}),
+            **({"checks": checks} if checks else {}),
+            **({"feedback": feedback} if feedback else {}),
+            **({} if self.has_met_others else {"has_attended_enough": self.has_attended_enough}),
             "attended": self.attended,
             "needed": self.needed,
             "remaining": self.remaining,
@@ -217,6 +258,8 @@ class Prospects:
     present_ms: Mapping[int, int] = field(default_factory=dict)
     checks: Mapping[int, tuple[RemainingCheck, ...]] = field(default_factory=dict)
     """The checks that the person, or somebody who begins, has to pass still, by series."""
+    feedback: Mapping[int, RemainingFeedback] = field(default_factory=dict)
+    """The feedback that they have to give still, by series."""
 
 
 NO_PROSPECTS = Prospects()
@@ -273,6 +316,7 @@ class Outlook:
     announces_more: bool
     checks: tuple[RemainingCheck, ...] = ()
     """As `Prospects.checks`."""
+    feedback: RemainingFeedback | None = None
 
     @property
     def remains(self) -> bool:
@@ -287,14 +331,15 @@ class Outlook:
         present_ms: int,
         credits: Iterable[CountedLecture] = (),
         running_ms: Mapping[int, int] | None = None,
-        checks: tuple[RemainingCheck, ...] | None = None,
+        others: Others | None = None,
         is_in: bool,
     ) -> Standing:
         """The progress of a person with so much attended, of whose `credits` those in lectures with replays are needed.
 
-        `running_ms`: how long they were present so far, of running lectures of which that is known. `checks`: what they
-        have to pass still, where that is not what the outlook says.
+        `running_ms`: how long they were present so far, of running lectures of which that is known. `others`: the
+        checks and the feedback that remain for them, where that is not what the outlook says.
         """
+        checks, feedback = (self.checks, self.feedback) if others is None else others
         remaining = list(self.lectures)
         if is_in:
             known = running_ms or {}
@@ -317,7 +362,8 @@ class Outlook:
             awaited_ms=self.awaited_ms,
             unannounced=sum(lecture.state is LectureState.DRAFT for lecture in remaining),
             announces_more=self.announces_more,
-            checks=self.checks if checks is None else checks,
+            checks=checks,
+            feedback=feedback,
         )
 
 
@@ -378,6 +424,7 @@ def outlook_of(
         awaited_ms=sum(given_or_planned_ms(lecture) for lecture in uncounted),
         announces_more=any(one.state is LectureState.DRAFT and one.starts_at is None for one in given),
         checks=prospects.checks.get(policy.series_id, ()),
+        feedback=prospects.feedback.get(policy.series_id),
     )
 
 

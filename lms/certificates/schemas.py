@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from apiflask import Schema
-from apiflask.fields import Date, Float, Integer, List, Nested, String
+from apiflask.fields import Boolean, Date, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf
 from flask import Response, send_file
 from marshmallow import post_dump
@@ -120,11 +120,13 @@ class PreviewQuery(PageQuery):
 
 class MissingSchema(AnswerSchema):
     """The number of lectures and minutes that a person is short of, and the titles of the knowledge checks not passed.
-    Minutes are rounded up; a title is empty where the policy asks for checks and none is published."""
+    Minutes are rounded up; a title is empty where the policy asks for checks and none is published. `feedback`: it is
+    all that is missing."""
 
     lectures = Integer()
     minutes = Integer()
     checks = List(String())
+    feedback = Boolean()
 
 
 class StandingSchema(AnswerSchema):

@@ -78,7 +78,13 @@ _OF: dict[str, dict[str, Any]] = {
     "recording_deletion": {"title": "Getting paid", "minutes": 88},
     "lecture_invitation": {"title": "Getting paid"},
     "lecture_left": {"title": "Getting paid"},
-    "requirement_grown": {"lectures": [5, 6], "minutes": [0, 0], "percent": [50, 60], "checks": [0, 1]},
+    "requirement_grown": {
+        "lectures": [5, 6],
+        "minutes": [0, 0],
+        "percent": [50, 60],
+        "checks": [0, 1],
+        "feedback": [0, 2],
+    },
     "weekly_digest": {
         "countries": [{"code": "KE", "new": 12, "waiting": 1, "invited": 2, "drafts": 1, "behind": 3, "lectures": []}],
         "teaching": {"appeals": 1, "unmatched": 2, "late": 0, "lectures": []},

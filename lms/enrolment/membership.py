@@ -79,6 +79,12 @@ def expected_at(lecture_id: Any, people: Any = None) -> Select[int | None]:
     return query if people is None else query.where(is_of(PERSON_ROW.canonical_id.in_(people)))
 
 
+def expected_among(lecture_id: int, people: Collection[int]) -> set[int]:
+    """Returns who of some people (canonical ids) is expected at a lecture."""
+    query = expected_at(lecture_id).where(is_of(among(PERSON_ROW.canonical_id, people)))
+    return {person_id for person_id in read_column(query) if person_id is not None}
+
+
 def invited_at(lecture_id: Any, *seen: Select[Any], people: Any = None) -> CompoundSelect[Any]:
     """The query of who is expected at a lecture but only invited, and in none of the queries `seen`: has not accepted
     the place yet. Somebody who is invited and never came is not absent (ADR 95). `people` as for `expected_at`."""

@@ -76,8 +76,9 @@ class Enrolment(Base):
     enrolled or accepted, or somebody who may name them did (`rules.shares_profile`); null: not yet. `seat_kind` is how
     the seat was got, null while there is none; `seat_country_id` whose quota it is of. `calendar_changes` counts how
     often the person left and returned: part of the SEQUENCE of their invitations. `required_lectures`,
-    `required_minutes`, `required_percent` (of each lecture) and `required_checks` (to pass) are what the certificate
-    required when the person was last informed, at enrolling or by e-mail; null, and no checks: nothing yet.
+    `required_minutes`, `required_percent` (of each lecture), `required_checks` (to pass) and `required_feedback` (on
+    how many lectures) are what the certificate required when the person was last informed, at enrolling or by e-mail;
+    null, and no checks or feedback: nothing yet.
 
     A row is never re-pointed when people are merged: its person is `person.canonical_id`.
     """
@@ -108,6 +109,7 @@ class Enrolment(Base):
     required_minutes: Mapped[int | None]
     required_percent: Mapped[int | None]
     required_checks: Mapped[int] = mapped_column(default=0, server_default="0")
+    required_feedback: Mapped[int] = mapped_column(default=0, server_default="0")
     series: Mapped[Series] = relationship()
     person: Mapped[Person] = relationship()
 

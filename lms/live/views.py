@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.rules import OFFLINE_MS
 from lms.catalogue.models import LectureState
 from lms.core.base.errors import DomainError, Forbidden, NotFound
-from lms.core.base.events import ChecksAsked, publish
+from lms.core.base.events import ConditionsAsked, publish
 from lms.core.base.roles import SYSTEM
 from lms.core.base.settings import settings
 from lms.core.database.search import is_in_any, pieces_of, search_phrases
@@ -71,7 +71,7 @@ def room(lecture_id: int) -> ResponseReturnValue:
         deletes_at=find_deletion(lecture, view.at) if view.state is RoomState.OVER else None,
         files=list_files(lecture, enrolled=view.takes_part, by=current_actor()),
         counted_words=_counted_words(view),
-        checks=_checks_to_pass(view),
+        others=_other_conditions(view),
         shows_link=_shows_link(view),
         media=media_address(lecture_id, at=view.at),
         offline_ms=OFFLINE_MS,
@@ -79,14 +79,14 @@ def room(lecture_id: int) -> ResponseReturnValue:
     )
 
 
-def _checks_to_pass(room: Room) -> list[dict[str, Any]]:
-    """The knowledge checks that the reader has to pass still for the certificate."""
+def _other_conditions(room: Room) -> dict[str, Any]:
+    """Returns what remains for the reader's certificate besides attendance."""
     by = current_actor()
     if not room.takes_part or by.person_id is None:
-        return []
-    question = ChecksAsked(series_id=room.lecture.series_id, person_id=by.person_id, by=by, at=room.at)
+        return {"checks": (), "feedback": None}
+    question = ConditionsAsked(series_id=room.lecture.series_id, person_id=by.person_id, by=by, at=room.at)
     publish(question)
-    return question.checks
+    return question.others
 
 
 def _studio(room: Room) -> str:

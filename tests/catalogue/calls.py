@@ -33,6 +33,7 @@ SERIES: dict[str, Any] = {
         "deadline": "2026-12-31",
         "confirmed_names": True,
         "checks_passed": True,
+        "min_feedback": 2,
     },
 }
 LECTURE: dict[str, Any] = {

@@ -113,6 +113,17 @@ def test_people_are_told_once_of_a_check_that_the_certificate_asks_for(series: P
     assert [payload["checks"] for _name, payload in mails()[2:]] == [[1, 2], [1, 2]]
 
 
+def test_people_are_told_once_that_feedback_is_asked_for(series: Programme) -> None:
+    compare_requirements(at=AT)
+    change(Policy, min_feedback=2, created_at=AT)
+    for hours in (1, 2):
+        compare_requirements(at=AT + timedelta(hours=hours))
+    told = dict(mails())
+    assert list(told) == ["Ada", "Ben"], "Ben too, who has attended enough"
+    assert told["Ben"]["feedback"] == [0, 2]
+    assert told["Ben"]["progress"]["feedback"] == {"lectures": 2, "is_possible": True}
+
+
 def test_once_all_lectures_were_held_only_who_attended_enough_is_told_of_a_check(series: Programme) -> None:
     change(Lecture, Lecture.id.in_(series.lectures[3:]), state=LectureState.CANCELLED)
     change(Policy, min_lectures=3)

@@ -160,8 +160,8 @@ def test_administrators_read_which_check_is_missing(scene: Scene, client: FlaskC
     person = client.get(f"/admin/people/{scene.people['Ben'].public_id}").text
     assert "Knowledge check not passed yet: Origin rules." in person
     csv = client.get(f"{issue}.csv?show=rest").text.splitlines()
-    assert csv[0].endswith("checks_missing")
-    assert [line.rpartition(",")[2] for line in csv[1:3]] == ["Origin rules", "Origin rules"]
+    assert csv[0].endswith("checks_missing,feedback_missing")
+    assert [line.split(",")[-2] for line in csv[1:3]] == ["Origin rules", "Origin rules"]
 
 
 def test_publishing_a_check_that_the_certificate_asks_for_asks_first(scene: Scene, client: FlaskClient) -> None:

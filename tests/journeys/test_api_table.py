@@ -153,6 +153,7 @@ def test_series(app: APIFlask, login: Login) -> None:
         "certificate": "participation", "min_lectures": None, "min_minutes": None, "deadline": None,
         "confirmed_names": False,
         "checks_passed": False,
+        "min_feedback": None,
     }  # fmt: skip
     assert made["instructors"] == ["teacher@x.example"]
     assert admin.post("/series", series_body(instructors=["teacher@x.example"]), status=200) == made

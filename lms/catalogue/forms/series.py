@@ -47,6 +47,7 @@ class PolicyForm(Form):
     min_minutes = WholeNumber(_l("Minutes needed in total"), [Optional()])
     deadline = Day(_l("Last day for lectures that count"), [Optional()])
     confirmed_names = BooleanField(_l("Issue only to people who have confirmed their name"))
+    min_feedback = WholeNumber(_l("Lectures to give feedback on"), [Optional()])
     checks_passed = BooleanField(_l("Issue only to people who have passed every knowledge check"))
 
     def typed(self) -> dict[str, Any]:
@@ -62,6 +63,7 @@ class PolicyForm(Form):
             "deadline": self.deadline.data,
             "confirmed_names": self.confirmed_names.data,
             "checks_passed": self.checks_passed.data,
+            "min_feedback": self.min_feedback.data,
         }
 
 

@@ -19,6 +19,7 @@ from lms.catalogue.rules import (
     may_create_series,
     may_see_series,
     next_lecture,
+    people_asked_more,
     stop_states,
 )
 from lms.catalogue.views.languages import bp
@@ -143,7 +144,10 @@ def series_edit(slug: str) -> ResponseReturnValue:
     actor = current_actor()
     form, status = _form_of(slug, actor), 200
     sent = form.is_submitted() and not form.change_list(request.form)
-    if sent and form.validate():
+    is_valid = sent and form.validate()
+    concerned, confirms = _concerned(slug, form, actor) if is_valid else (0, "")
+    if is_valid and (not concerned or request.form.get("confirm") == confirms):
+        concerned = 0
         try:
             draft = form.draft()
             changes = {one.name: getattr(draft, one.name) for one in fields(draft) if one.name not in _ELSEWHERE}
@@ -160,10 +164,20 @@ def series_edit(slug: str) -> ResponseReturnValue:
             if not may_see_series(saved, actor):  # a draft, given away
                 return redirect(url_for("dashboards.teach"))
             return redirect(url_for("dashboards.series", slug=saved.slug))
-    elif sent:
+    elif sent and not is_valid:
         status = 422
     series = series_queries.get_series(slug, by=actor)
-    return render_template("catalogue/series_form.html", form=form, series=series), status
+    return render_template(
+        "catalogue/series_form.html", form=form, series=series, concerned=concerned, confirms=confirms
+    ), status
+
+
+def _concerned(slug: str, form: SeriesForm, actor: Actor) -> tuple[int, str]:
+    """How many of the enrolled are told that the certificate asks for more besides attendance once this is saved, and
+    what it then asks for, which the next request confirms."""
+    series = series_queries.get_series(slug, by=actor)
+    number = people_asked_more(series, policy_queries.current_policy(series.id), form.policy.form.typed())
+    return number, f"{form.policy.form.min_feedback.data or 0} {form.policy.form.checks_passed.data}"
 
 
 def _form_of(slug: str, actor: Actor) -> SeriesForm:

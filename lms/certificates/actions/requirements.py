@@ -139,7 +139,7 @@ def has_grown(before: KnownRequirement, now: KnownRequirement) -> bool:
 
 
 def _known(required: Requirement) -> KnownRequirement:
-    return KnownRequirement(required.lectures, required.minutes, required.percent, required.checks)
+    return KnownRequirement(required.lectures, required.minutes, required.percent, required.checks, required.feedback)
 
 
 def _announced(before: KnownRequirement, now: Requirement) -> KnownRequirement:
@@ -157,8 +157,8 @@ def _who_is_informed(
     series_id: int, people: Mapping[int, int], now: Requirement, *, at: datetime
 ) -> dict[int, Standing]:
     """The people who are to read that the requirement has grown, with their progress: once no lecture is to come, those
-    who have attended enough and have only checks to pass."""
-    if not (now.is_open or now.checks):
+    who have attended enough and have only checks to pass, or feedback to give."""
+    if not (now.is_open or now.checks or now.feedback):
         return {}
     progress_of = standings_of(series_id, people.values(), at=at)
     kind = current_policy(series_id).certificate

@@ -1,7 +1,7 @@
 """People who are falling behind: those enrolled who have missed more than their certificate allows so far, and can
 still earn it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,6 @@ from lms.catalogue.rules import AnyLecture
 from lms.certificates import eligibility, remaining, rules
 from lms.certificates.queries import conditions
 from lms.certificates.queries.progress import find_prospects, is_settled_among, known_running, lost_of_replays
-from lms.checks.models import Check
 from lms.core.base.errors import NotFound, Refused
 from lms.core.base.lists import ListRequest
 from lms.core.base.roles import Actor
@@ -86,7 +85,7 @@ class _RunningSeries:
     outlook: remaining.Outlook
     known: frozenset[int]
     at: datetime
-    checks: Sequence[Check] | None = None
+    required: conditions.SeriesConditions | None = None
 
     @property
     def needed(self) -> int:
@@ -277,7 +276,7 @@ def _falls_behind(
     most_ms = most_ms + sum(replay.shown_ms for replay in series.replays.values()) - lost_ms
     with_all = eligibility.has_earned(attended + count + replays, present_ms + most_ms, earning, others=true())
     can_grow = literal(outlook.announces_more)
-    others = conditions.can_meet(series.checks, Person.id, at=series.at)
+    others = conditions.can_meet(series.required, Person.id, at=series.at)
     return (
         attended < earning.needed,
         or_(with_all, can_grow),

@@ -74,7 +74,7 @@ class SeriesEarners:
         self.requirement = outlook.requirement if outlook else eligibility.earning(self.lectures, self.policy)
         self.replayed = [lecture.id for lecture, _replay in outlook.replays] if outlook else []
         self.fonts = store.installed_fonts()
-        self.checks = conditions.conditions_of([self.policy]).get(self.series.id)
+        self.conditions = conditions.conditions_of([self.policy]).get(self.series.id)
         self.people = self._people()
 
     @cached_property
@@ -104,7 +104,7 @@ class SeriesEarners:
                 func.coalesce(attendance.c.present_ms, 0).label("present_ms"),
                 (len(self.replayed) - func.coalesce(settled.c.settled, 0)).label("replays"),
                 Person.id.in_(member).label("has_award"),
-                conditions.has_met(self.checks, Person.id).label("others"),
+                conditions.has_met(self.conditions, Person.id).label("others"),
             )
             .outerjoin(attendance, attendance.c.person_id == Person.id)
             .outerjoin(settled, settled.c.person_id == Person.id)

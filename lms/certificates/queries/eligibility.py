@@ -22,10 +22,12 @@ from lms.catalogue.rules import length_ms
 from lms.certificates import eligibility, rules
 from lms.certificates.queries import certificates, conditions
 from lms.certificates.queries.earner_groups import EVERYONE, EarnerGroup, PeopleFilter, SeriesEarners
+from lms.certificates.remaining import Others
 from lms.core.base.errors import Forbidden
 from lms.core.base.lists import ListRequest
 from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database.session import db
+from lms.core.text.i18n import _
 from lms.core.text.punctuation import listed
 from lms.core.time import durations
 from lms.core.time.clock import reporting_zone
@@ -39,8 +41,8 @@ from lms.recordings.replays import find_open_replays
 
 @dataclass(frozen=True)
 class Requirement:
-    """Lectures to attend, minutes in all (0: none required), the percent of a lecture that counts as attended, and how
-    many knowledge checks have to be passed.
+    """Lectures to attend, minutes in all (0: none required), the percent of a lecture that counts as attended, how many
+    knowledge checks have to be passed, and on how many lectures feedback has to be given.
 
     `announced`: the lectures to attend if drafts did not count; the public knows nothing of them.
     `is_open`: lectures are to come, or replays count. `is_settled`: all held lectures are counted, so that no number
@@ -51,6 +53,7 @@ class Requirement:
     minutes: int
     percent: int
     checks: int
+    feedback: int
     announced: int
     is_open: bool
     is_settled: bool
@@ -62,7 +65,7 @@ def requirements_of(series_ids: Collection[int], *, at: datetime) -> dict[int, R
     sessions = sessions_among(lecture for rows in lectures.values() for lecture in rows)
     policies = current_policies(series_ids)
     replays = find_open_replays((lecture for rows in lectures.values() for lecture in rows), at=at)
-    checks = conditions.conditions_of(policies.values())
+    conditions_by_series = conditions.conditions_of(policies.values())
     requirements = {}
     for series_id, policy in policies.items():
         counted = eligibility.measured(lectures[series_id], sessions, policy.deadline, reporting_zone(), at=at)
@@ -70,11 +73,13 @@ def requirements_of(series_ids: Collection[int], *, at: datetime) -> dict[int, R
             continue
         earning = eligibility.earning(counted, policy)
         public = [lecture for lecture in counted if lecture.state is not LectureState.DRAFT]
+        required = conditions_by_series.get(series_id, conditions.SeriesConditions())
         requirements[series_id] = Requirement(
             lectures=earning.needed,
             minutes=earning.minutes,
             percent=policy.min_percent,
-            checks=len(checks.get(series_id, ())),
+            checks=len(required.checks or ()),
+            feedback=required.feedback.needed if required.feedback else 0,
             announced=eligibility.earning(public, policy).needed,
             is_open=earning.to_come > 0 or any(lecture.id in replays for lecture in counted),
             is_settled=not any(
@@ -181,7 +186,7 @@ def _rows(view: SeriesEarners, group: EarnerGroup, filters: PeopleFilter, reques
     records = view.records(group, filters, request)
     person_ids = [record.id for record in records]
     credits = certificates.credits_of([lecture.id for lecture in view.lectures], person_ids)
-    checks = conditions.remaining_checks(view.checks, person_ids, at=view.at)
+    others = conditions.remaining_of(view.conditions, person_ids, at=view.at)
     shows_numbers = group in (EarnerGroup.HAVE, EarnerGroup.UNEARNED) and view.by.is_reporter
     certificate_numbers = view.numbers_of(person_ids) if shows_numbers else {}
     hidden = hidden_among(view.series.id, person_ids, by=view.by)
@@ -191,9 +196,7 @@ def _rows(view: SeriesEarners, group: EarnerGroup, filters: PeopleFilter, reques
     for record in records:
         credits_of_person = credits.get(record.id, {})
         attended = {key for key, (outcome, _ms) in credits_of_person.items() if outcome is Outcome.ATTENDED}
-        lacks = view.missing(record) if shows_lacks else None
-        if lacks is not None and group is not EarnerGroup.UNEARNED:
-            lacks = replace(lacks, checks=tuple(check.title for check in checks[record.id]))
+        lacks = _lacks(view, group, record, others[record.id]) if shows_lacks else None
         rows.append(
             EarnerRow(
                 record.public_id,
@@ -210,6 +213,17 @@ def _rows(view: SeriesEarners, group: EarnerGroup, filters: PeopleFilter, reques
             )
         )
     return rows
+
+
+def _lacks(view: SeriesEarners, group: EarnerGroup, record: Any, others: Others) -> eligibility.Missing:
+    """Returns the missing part; of feedback only that it is all that is missing, so that nobody reads from it who gave
+    some. Who holds the certificate is asked for nothing but attendance."""
+    lacks = view.missing(record)
+    if group is EarnerGroup.UNEARNED:
+        return lacks
+    is_rest = not (lacks.lectures or lacks.minutes or others.checks)
+    checks = tuple(check.title for check in others.checks)
+    return replace(lacks, checks=checks, feedback=is_rest and others.feedback is not None)
 
 
 def _stops(lectures: Sequence[Lecture], attended: set[int]) -> list[bool | None]:
@@ -238,6 +252,7 @@ def _near(view: SeriesEarners, credits_of_person: Mapping[int, tuple[Outcome, in
 HEADINGS = (
     *("full_name", "native_name", "email", "attended", "needed", "minutes", "needed_minutes"),
     *("lectures_missing", "minutes_missing", "reason", "certificate", "checks_missing"),
+    "feedback_missing",
 )
 
 
@@ -255,10 +270,9 @@ def table(slug: str, shown: EarnerGroup, filters: PeopleFilter = EVERYONE, *, by
             if shown in (EarnerGroup.HAVE, EarnerGroup.UNEARNED)
             else {}
         )
-        checks = conditions.remaining_checks(view.checks, [record.id for record in records], at=view.at)
+        others = conditions.remaining_of(view.conditions, [record.id for record in records], at=view.at)
         for record in records:
-            lacks = view.missing(record)
-            names = [] if shown is EarnerGroup.UNEARNED else [check.title for check in checks[record.id]]
+            lacks = _lacks(view, shown, record, others[record.id])
             yield (
                 *(record.full_name, record.native_name or "", addresses.get(record.id, "")),
                 *(
@@ -267,7 +281,14 @@ def table(slug: str, shown: EarnerGroup, filters: PeopleFilter = EVERYONE, *, by
                     durations.whole_minutes(record.present_ms),
                     view.requirement.minutes,
                 ),
-                *(lacks.lectures, lacks.minutes, view.reason(record) or "", held.get(record.id, ""), listed(names)),
+                *(
+                    lacks.lectures,
+                    lacks.minutes,
+                    view.reason(record) or "",
+                    held.get(record.id, ""),
+                    listed(lacks.checks),
+                ),
+                _("Yes") if lacks.feedback else "",
             )
         request = replace(request, page=request.page + 1)
 

@@ -126,8 +126,8 @@ def _query(requirements: Mapping[int, _SeriesRequirement]) -> Any:
     is_ready = or_(earner.c.series_id.not_in(waits), Person.name_confirmed_at.is_not(None))
     required = conditions.conditions_of(one.policy for one in requirements.values())
     has_met = [
-        or_(earner.c.series_id != id_, conditions.has_met(checks, earner.c.person_id))
-        for id_, checks in required.items()
+        or_(earner.c.series_id != id_, conditions.has_met(required, earner.c.person_id))
+        for id_, required in required.items()
     ]
     return (
         select(earner.c.series_id, func.count(), func.sum(case((and_(not_(has_award), is_ready), 1), else_=0)))
@@ -183,11 +183,12 @@ def find_prospects(
     lectures = list(lectures)
     prospects = _find_prospects(lectures, person_id=person_id, at=at)
     somebody = person_id or 0
-    checks = {
-        series_id: conditions.remaining_checks(policies_of_series, [somebody], at=at)[somebody]
-        for series_id, policies_of_series in conditions.conditions_of(policies).items()
-    }
-    return replace(prospects, checks=checks)
+    checks, feedback = {}, {}
+    for series_id, required in conditions.conditions_of(policies).items():
+        checks[series_id], missing = conditions.remaining_of(required, [somebody], at=at)[somebody]
+        if missing is not None:
+            feedback[series_id] = missing
+    return replace(prospects, checks=checks, feedback=feedback)
 
 
 def _find_prospects(lectures: Sequence[AnyLecture], *, person_id: int | None, at: datetime) -> remaining.Prospects:
@@ -225,7 +226,7 @@ def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> 
     credits = _credits_in([lecture.id for lecture, _replay in outlook.replays])
     running = _seen_in([lecture for lecture, _enough in outlook.running], people, at=at)
     required = conditions.conditions_of([current_policy(series_id)]).get(series_id)
-    checks = conditions.remaining_checks(required, people, at=at)
+    others = conditions.remaining_of(required, people, at=at)
     results = {}
     for person_id in people:
         attended, present_ms = counted.get(person_id, (0, 0))
@@ -234,7 +235,7 @@ def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> 
             present_ms=int(present_ms),
             credits=credits.get(person_id, ()),
             running_ms=running.get(person_id),
-            checks=checks[person_id],
+            others=others[person_id],
             is_in=True,
         )
     return results

@@ -285,19 +285,20 @@ class ProgressAsked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChecksAsked(Event):
-    """Somebody enrolled is in a room. Certificates adds the knowledge checks that they have to pass still for the
-    certificate: `title`, `check_id` (null where none is published), and whether it `is_possible`."""
+class ConditionsAsked(Event):
+    """Somebody enrolled is in a room. Certificates adds what remains for the certificate besides attendance: the
+    knowledge `checks` to pass, and the `feedback` to give."""
 
     series_id: int
     person_id: int
-    checks: list[dict[str, Any]] = field(default_factory=list)
+    others: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequirementAsked(Event):
     """People enrol in a series. Certificates adds what its certificate requires: `lectures` to be attended, `minutes`
-    in all, the `percent` of each lecture, and how many `checks` to pass; nothing where the series issues none."""
+    in all, the `percent` of each lecture, how many `checks` to pass, and on how many lectures to give
+    `feedback`; nothing where the series issues none."""
 
     series_id: int
     required: dict[str, int] = field(default_factory=dict)

@@ -28,9 +28,9 @@ from lms.catalogue.queries.policies import current_policy, policy_for
 from lms.catalogue.queries.series import SeriesFilter, get_series, list_cards
 from lms.catalogue.rules import Station, may_edit_series, not_cancelled, room_is_open
 from lms.catalogue.series_hours import audience_of, rotation_of
-from lms.certificates.queries.conditions import checks_to_pass
+from lms.certificates.queries.conditions import others_of
 from lms.certificates.queries.progress import find_prospects
-from lms.certificates.remaining import Standing, standing
+from lms.certificates.remaining import Others, Standing, standing
 from lms.certificates.rules import may_see_earners
 from lms.checks.queries.checks import own_published
 from lms.core.base.roles import Actor, Role
@@ -228,7 +228,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         count=len(order),
         attendance=attendance,
         feedback=own_state(shown, by.person_id or 0, at) if attendance is not None else None,
-        checks=checks_to_pass(shown.series_id, by.person_id, at=at) if enrolled and by.person_id is not None else (),
+        others=others_of(shown.series_id, by.person_id, at=at) if enrolled and by.person_id is not None else Others(),
         from_ms=clock.from_ms,
         appeals=own_appeals(shown, by=by, at=at) if attendance is not None else None,
         history=own_history(shown, by=by) if attendance is not None and "steps" in request.args else [],

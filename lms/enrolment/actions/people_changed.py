@@ -41,17 +41,19 @@ _COLUMNS = (
     Enrolment.required_minutes,
     Enrolment.required_percent,
     Enrolment.required_checks,
+    Enrolment.required_feedback,
 )
 
 
 class KnownRequirement(NamedTuple):
     """The requirement that somebody knows: lectures, minutes in all, and the percent of a lecture, null where nothing
-    is known; and how many knowledge checks have to be passed."""
+    is known; how many knowledge checks have to be passed, and on how many lectures feedback has to be given."""
 
     lectures: int | None
     minutes: int | None
     percent: int | None
     checks: int = 0
+    feedback: int = 0
 
 
 def known_requirements(series_id: int | None = None) -> list[tuple[int, KnownRequirement]]:

@@ -174,14 +174,14 @@ def insert_rows(rows: list[dict[str, object]]) -> None:
 
 
 def required_now(series_id: int, at: datetime) -> dict[str, int | None]:
-    """Returns what the certificate of a series requires now, as columns of an enrolment: null, and no checks,
-    where it issues none."""
+    """Returns what the certificate of a series requires now, as columns of an enrolment: null, and no checks
+    or feedback, where it issues none."""
     question = RequirementAsked(series_id=series_id, by=SYSTEM, at=at)
     publish(question)
     required: dict[str, int | None] = {
         f"required_{name}": question.required.get(name) for name in ("lectures", "minutes", "percent")
     }
-    return required | {"required_checks": question.required.get("checks", 0)}
+    return required | {f"required_{name}": question.required.get(name, 0) for name in ("checks", "feedback")}
 
 
 def come_back(row: Enrolment, required: Mapping[str, int | None], at: datetime) -> None:

@@ -97,7 +97,7 @@ def export_of_person(person_id: int) -> list[dict[str, Any]]:
             },
             **{
                 f"required_{name}": getattr(row, f"required_{name}")
-                for name in ("lectures", "minutes", "percent", "checks")
+                for name in ("lectures", "minutes", "percent", "checks", "feedback")
             },
         }
         for row, slug, title, country in db.session.execute(query)

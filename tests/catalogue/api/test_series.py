@@ -60,6 +60,7 @@ def test_series_missing_keys_take_their_defaults(ines: Api) -> None:
             "deadline": None,
             "confirmed_names": False,
             "checks_passed": False,
+            "min_feedback": None,
         },
     }
     assert ines("POST", "/series", {"slug": "a", "title": "A"}).status_code == 200

@@ -1,0 +1,180 @@
+"""A certificate whose policy asks for feedback: who earns it, who still can, and what is said of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from lms.catalogue.actions.series import edit_series
+from lms.catalogue.models import CertificateKind, Series
+from lms.catalogue.queries.policies import current_policy
+from lms.certificates.actions.awards import issue_batch
+from lms.certificates.keys import ensure_key
+from lms.certificates.queries import conditions
+from lms.certificates.queries.behind import ids_behind
+from lms.certificates.queries.earner_groups import EVERYONE, EarnerGroup, SeriesEarners
+from lms.certificates.queries.eligibility import requirements_of
+from lms.certificates.queries.progress import Totals, standings_of, totals_of_series
+from lms.core.base.roles import SYSTEM
+from lms.core.database.session import db, read_column
+from lms.core.time import clock
+from lms.feedback import actions
+from lms.people.actions.merging import merge_people
+from lms.people.models import Person
+from tests.attendance.scene import END, Scene
+from tests.factories import Make
+from tests.forms import token_in
+
+NOW = END + timedelta(days=1)
+POLICY = {"certificate": CertificateKind.COMPLETION, "min_lectures_percent": 100, "min_feedback": 1}
+pytestmark = pytest.mark.databases
+
+
+@pytest.fixture
+def scene(make: Make, context: None) -> Scene:
+    """Ada and Ben attended the only lecture, Cyr did not."""
+    scene = Scene(make, policy=POLICY)
+    scene.publish(("ada@x.example", 0, 80), ("ben@x.example", 0, 80))
+    return scene
+
+
+def answer(scene: Scene, name: str, at: datetime = NOW) -> None:
+    actions.answer(scene.lecture.id, scene.people[name].id, {"useful": 4}, by=SYSTEM, at=at)
+
+
+def earners(scene: Scene, at: datetime = NOW) -> int:
+    admin = scene.make.administrator()
+    view = SeriesEarners(scene.series.slug, by=admin, at=at)
+    count = sum(view.count(group, EVERYONE) for group in (EarnerGroup.EARNED, EarnerGroup.BLOCKED))
+    totals = totals_of_series([scene.series.id], by=admin)[scene.series.id]
+    assert totals == Totals(count, count), "both counts agree"
+    return count
+
+
+def standing(scene: Scene, name: str, at: datetime = NOW) -> Any:
+    person_id = scene.people[name].id
+    return standings_of(scene.series.id, [person_id], at=at)[person_id]
+
+
+def test_completion_means_attended_and_answered(scene: Scene) -> None:
+    """Also by an answer under a record that was merged since; not by attendance, nor by an answer, alone."""
+    ensure_key(by=SYSTEM, at=NOW)
+    assert earners(scene) == 0
+    answer(scene, "Ada")
+    answer(scene, "Cyr")
+    assert earners(scene) == 1
+    assert [standing(scene, name).is_reached for name in ("Ada", "Ben", "Cyr")] == [True, False, False]
+    ben = standing(scene, "Ben")
+    assert (ben.has_attended_enough, ben.can_be_earned, ben.just_misses) == (True, True, False)
+    assert ben.in_numbers["feedback"] == {"lectures": 1, "is_possible": True}
+    assert [one.lecture_id for one in ben.feedback.waiting] == [scene.lecture.id]
+    batch = issue_batch(
+        scene.series.id, CertificateKind.COMPLETION, [person.id for person in scene.people.values()],
+        by=scene.make.administrator(), at=NOW,
+    )  # fmt: skip
+    assert (batch.issued + len(batch.refused), batch.not_earned) == (1, 2)
+    merge_people(
+        scene.people["Ben"].public_id, scene.people["Cyr"].public_id, reason="The same", by=scene.make.administrator(),
+        at=NOW,
+    )  # fmt: skip
+    assert standing(scene, "Ben").is_reached
+
+
+def test_after_14_days_it_can_no_longer_be_earned(scene: Scene) -> None:
+    """Unless another lecture is to come. What SQL says of everybody is what is said to each."""
+    late = END + timedelta(days=15)
+    assert not standing(scene, "Ben", late).can_be_earned
+    asked = conditions.conditions_of([current_policy(scene.series.id)])
+    people = {name: person.id for name, person in scene.people.items()}
+    for at in (NOW, late):
+        can = _who_can_meet(asked[scene.series.id], list(people.values()), at)
+        assert can == {id_ for name, id_ in people.items() if _is_possible(standing(scene, name, at))}
+    scene.make.lecture(scene.series, "Next", starts_at=late + timedelta(days=7))
+    assert standing(scene, "Cyr", late).feedback.is_possible
+    assert set(read_column(ids_behind(scene.series, None, by=scene.by, at=late))) == set()
+
+
+def _is_possible(shown: Any) -> bool:
+    return shown.feedback is None or bool(shown.feedback.is_possible)
+
+
+def _who_can_meet(asked: conditions.SeriesConditions, people: list[int], at: datetime) -> set[int]:
+    query = db.select(Person.id).where(Person.id.in_(people), conditions.can_meet(asked, Person.id, at=at))
+    return set(read_column(query))
+
+
+def test_pages_say_what_is_missing(scene: Scene, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of the series and /me; staff on the page of the person."""
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    scene.make.sign_in(client, scene.people["Ben"], NOW)
+    series = f"/series/{scene.series.slug}"
+    lecture = f"/lectures/{scene.lecture.id}"
+    for page in (lecture, f"{lecture}/room"):
+        assert "You still need to give feedback on one more lecture" in client.get(page).text, page
+    for page in (series, "/me"):
+        text = client.get(page).text
+        assert "You have attended enough lectures." in text, page
+        assert "You still need to give feedback on one more lecture, within 14 days after it." in text, page
+        assert f'href="/lectures/{scene.lecture.id}/feedback"' in text, page
+    assert "give feedback on one lecture" in client.get(series).text
+    monkeypatch.setattr(clock, "now", lambda: END + timedelta(days=15))
+    scene.make.sign_in(client, scene.people["Ben"], END + timedelta(days=15))
+    for page in (series, "/me", lecture, f"{lecture}/room"):
+        assert (
+            "This certificate can no longer be earned: feedback on one more lecture is needed" in client.get(page).text
+        )
+
+
+def test_a_policy_that_began_late_asks_for_no_more_than_could_be_given(make: Make, context: None) -> None:
+    """Lectures whose 14 days were over then do not count; of who enrolled after an open one, it is not expected."""
+    scene = Scene(make, policy={**POLICY, "min_feedback": None})
+    scene.publish(("ada@x.example", 0, 80))
+    late = END + timedelta(days=15)
+    changes = {"policy": {"min_feedback": 2}}
+    edit_series(scene.series.slug, changes, by=make.administrator(), at=late)
+    assert standing(scene, "Ada", late).is_reached, "nothing can be given"
+    make.lecture(scene.series, "Next", starts_at=late + timedelta(days=7))
+    shown = standing(scene, "Ada", late)
+    assert (shown.feedback.lectures, shown.feedback.is_possible) == (1, True)
+    assert requirements_of([scene.series.id], at=late)[scene.series.id].feedback == 1
+
+
+def test_staff_read_only_that_feedback_is_all_that_is_missing(scene: Scene, client: FlaskClient) -> None:
+    """Not of Cyr, who has to attend too, whether feedback was given."""
+    scene.make.sign_in(client, scene.make.person("Root", roles=["administrator"]))
+    csv = client.get(f"/series/{scene.series.slug}/certificates.csv?show=rest").text.splitlines()
+    assert csv[0].endswith("feedback_missing")
+    assert [line.rpartition(",")[2] for line in csv[1:4]] == ["Yes", "Yes", ""]
+    for name, is_said in (("Ben", True), ("Cyr", False)):
+        page = client.get(f"/admin/people/{scene.people[name].public_id}").text
+        assert ("All that is missing is feedback." in page) is is_said, name
+
+
+def test_the_api_says_of_feedback_only_that_it_is_all_that_is_missing(scene: Scene, client: FlaskClient) -> None:
+    rows = client.get(
+        f"/api/v1/series/{scene.series.slug}/certificates/preview?show=rest", headers=scene.make.headers(scene.teacher)
+    ).json["items"]
+    assert {row["full_name"]: row["lacks"]["feedback"] for row in rows} == {"Ada": True, "Ben": True, "Cyr": False}
+
+
+def test_asking_for_more_feedback_asks_first(make: Make, context: None, client: FlaskClient) -> None:
+    scene = Scene(make, policy={**POLICY, "min_feedback": None})
+    db.session.execute(update(Series).values(taken=3))
+    db.session.commit()
+    make.sign_in(client, scene.teacher)
+    page = f"/series/{scene.series.slug}/edit"
+    sent = {
+        "csrf_token": token_in(client.get(page).text), "slug": scene.series.slug, "title": "Series", "language": "en",
+        "visibility": "public", "admission": "open", "policy-min_percent": "70", "policy-replay_days": "30",
+        "policy-walk_ins": "enrol", "policy-certificate": "completion", "policy-min_lectures_percent": "100",
+        "policy-min_feedback": "1",
+    }  # fmt: skip
+    asked = client.post(page, data=sent)
+    assert "3 people are enrolled. Within an hour, we e-mail everyone" in asked.text
+    assert current_policy(scene.series.id).min_feedback is None
+    assert client.post(page, data={**sent, "confirm": "1 False"}).status_code == 302
+    assert current_policy(scene.series.id).min_feedback == 1
