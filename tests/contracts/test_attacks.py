@@ -400,6 +400,7 @@ SAME_FOR_EVERYBODY = re.compile(
 """What caches may keep, whoever asked for it."""
 
 
+@pytest.mark.long
 def test_every_answer_has_its_guards(world: World, crawl: Crawl) -> None:
     for role, path, answer in answers(world, crawl):
         if path.startswith("/static/"):

@@ -36,6 +36,7 @@ def again(world: World, path: str, cookies: dict[str, str]) -> Any:
     return client.get(path)
 
 
+@pytest.mark.long
 def test_every_answer_says_who_may_keep_it(world: World, crawl: Crawl) -> None:
     silent = [
         name for _role, name, _rule, visit in visits(world, crawl) if not visit.answer.headers.get("Cache-Control")
@@ -43,6 +44,7 @@ def test_every_answer_says_who_may_keep_it(world: World, crawl: Crawl) -> None:
     assert silent == []
 
 
+@pytest.mark.long
 def test_only_what_strangers_can_read_is_kept(world: World, crawl: Crawl) -> None:
     kept: dict[str, set[str]] = {}
     for role, name, _rule, visit in visits(world, crawl):
@@ -58,6 +60,7 @@ def test_only_what_strangers_can_read_is_kept(world: World, crawl: Crawl) -> Non
     } <= set(kept)  # fmt: skip
 
 
+@pytest.mark.long
 def test_what_is_kept_sets_no_cookie(world: World, crawl: Crawl) -> None:
     setting = [name for _role, name, _rule, visit in visits(world, crawl)
                if is_kept(visit.answer) and "Set-Cookie" in visit.answer.headers]  # fmt: skip
@@ -80,6 +83,7 @@ def test_what_is_kept_depends_on_no_cookie(world: World, crawl: Crawl) -> None:
                 assert "Cookie" not in other.vary, (name, cookie)
 
 
+@pytest.mark.long
 def test_what_is_kept_for_the_signed_in_is_what_strangers_get(world: World, crawl: Crawl) -> None:
     for role, name, rule, visit in visits(world, crawl):
         if role != ROLES[0] and is_kept(visit.answer):

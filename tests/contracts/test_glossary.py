@@ -7,8 +7,9 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tools.house import vague_names
 
@@ -65,21 +66,29 @@ def ruled_out() -> set[str]:
     return {name for row in ROW.finditer(code) for name in NAME.findall(row["not_used"])}
 
 
-def names_in(path: Path) -> set[str]:
-    """The module's name, and every identifier in it."""
-    with path.open("rb") as file:
-        tokens = {token.string for token in tokenize.tokenize(file.readline) if token.type == tokenize.NAME}
-    return tokens | {path.stem, path.parent.name}
+class Module:
+    """A module, read and parsed once for all tests."""
+
+    def __init__(self, path: Path) -> None:
+        source = path.read_text(encoding="utf-8")
+        self.tree = ast.parse(source)
+        self.nodes = list(ast.walk(self.tree))
+        tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+        self.names = {token.string for token in tokens if token.type == tokenize.NAME} | {path.stem, path.parent.name}
+        """Its own name, and every identifier in it."""
+        self.prose = [
+            " ".join(node.value.value.split())
+            for node in self.nodes
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        ]
+        """Docstrings of modules, classes, functions and constants, and comments."""
+        self.prose += [token.string for token in tokens if token.type == tokenize.COMMENT]
 
 
-def prose_in(source: str) -> Iterator[str]:
-    """Docstrings of modules, classes, functions and constants, and comments."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            yield " ".join(node.value.value.split())
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.string
+@pytest.fixture(scope="module")
+def modules() -> dict[str, Module]:
+    """All modules of the product by their path."""
+    return {relative(path): Module(path) for path in MODULES}
 
 
 def parts_of(name: str) -> set[str]:
@@ -91,34 +100,29 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def test_no_name_that_the_glossary_rules_out_is_in_the_code() -> None:
+def test_no_name_that_the_glossary_rules_out_is_in_the_code(modules: dict[str, Module]) -> None:
     words = ruled_out()
     assert len(words) > 20
-    modules = [path for folder in ("lms", "bench") for path in (ROOT / folder).rglob("*.py")]
     assert len(modules) > 300
-    used = {relative(path): names_in(path) & words for path in modules}
+    bench = {relative(path): Module(path) for path in (ROOT / "bench").rglob("*.py")}
+    used = {path: module.names & words for path, module in (modules | bench).items()}
     assert {path: names for path, names in used.items() if names} == {}
 
 
-def test_no_part_of_a_name_and_no_docstring_has_a_word_of_the_private_language() -> None:
+def test_no_part_of_a_name_and_no_docstring_has_a_word_of_the_private_language(modules: dict[str, Module]) -> None:
     words = ruled_out() & WORDS
     assert words == WORDS
     found = {
-        relative(path): {word for name in names_in(path) for word in parts_of(name)} & words
-        | {
-            word
-            for text in prose_in(path.read_text(encoding="utf-8"))
-            for word in words
-            if f" {word}" in f" {text.lower()}"
-        }
-        for path in MODULES
+        path: {word for name in module.names for word in parts_of(name)} & words
+        | {word for text in module.prose for word in words if f" {word}" in f" {text.lower()}"}
+        for path, module in modules.items()
     }
     assert {path: names for path, names in found.items() if names} == {}
 
 
-def test_variables_say_what_they_hold() -> None:
+def test_variables_say_what_they_hold(modules: dict[str, Module]) -> None:
     """Comprehensions are left out: their variables are used in the same expression."""
-    vague = {relative(path): sorted(vague_names(ast.parse(path.read_text(encoding="utf-8")))) for path in MODULES}
+    vague = {path: sorted(vague_names(module.tree)) for path, module in modules.items()}
     vague = {path: names for path, names in vague.items() if names}
     assert not {path: names for path, names in vague.items() if path not in NAMES_LEFT | PUBLIC}
     assert not NAMES_LEFT - vague.keys(), "remove modules without such names from the list"
@@ -130,22 +134,19 @@ def test_a_class_name_has_one_meaning() -> None:
     assert {name for name, count in names.items() if count > 1} - CLASSES_TWICE - {"Meta"} == set()
 
 
-def test_docstrings_and_comments_are_plain() -> None:
-    unclear = {
-        relative(path): [text for text in prose_in(path.read_text(encoding="utf-8")) if PHRASES.search(text)]
-        for path in MODULES
-    }
+def test_docstrings_and_comments_are_plain(modules: dict[str, Module]) -> None:
+    unclear = {path: [text for text in module.prose if PHRASES.search(text)] for path, module in modules.items()}
     unclear = {path: texts for path, texts in unclear.items() if texts}
     assert not {path: texts for path, texts in unclear.items() if path not in PHRASES_LEFT}
     assert not PHRASES_LEFT - unclear.keys(), "remove modules without such phrases from the list"
 
 
-def test_docstrings_begin_with_a_verb_or_a_noun() -> None:
+def test_docstrings_begin_with_a_verb_or_a_noun(modules: dict[str, Module]) -> None:
     """*Returns who is in the room*, not *Who is in the room*."""
     begun = {
-        relative(path)
-        for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        path
+        for path, module in modules.items()
+        for node in module.nodes
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
         and re.match("(What|Who|Whose|Whom) ", ast.get_docstring(node) or "")
     }

@@ -98,6 +98,7 @@ class Page:
         return self.world.call(self.role, "GET", unescape(link[1]), None)
 
 
+@pytest.mark.long
 def test_it_sorts_by_each_column_both_ways_and_always_the_same(listed: Page) -> None:
     rows = listed.rows()
     for order in listed.orders:

@@ -129,6 +129,7 @@ WITHOUT_ROWS = {
 """How often each page asks the database, by its address and who asks."""
 
 
+@pytest.mark.long
 def test_pages_ask_as_often_for_much_as_for_little(
     world: World, count_queries: CountQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +163,7 @@ def test_pages_ask_as_often_for_much_as_for_little(
     assert count() == PAGES
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("path", "expected"),
     [

@@ -321,12 +321,13 @@ def _window(served: Served, browser: Browser, role: str) -> Iterator[Page]:
     context.close()
 
 
+@pytest.mark.long
 def test_no_page_cuts_or_loses_anything(look: Look) -> None:
     assert not look.cut, "\n".join(look.cut)
     assert look.pages >= 9
 
 
-@pytest.mark.long(seconds=250)
+@pytest.mark.long(seconds=290)
 @pytest.mark.parametrize("role", ROLES_LOOKED_AT)
 def test_no_page_cuts_or_loses_anything_in_narrow_fonts(served: Served, narrow_layout: Browser, role: str) -> None:
     result = Look(role)
@@ -338,12 +339,14 @@ def test_no_page_cuts_or_loses_anything_in_narrow_fonts(served: Served, narrow_l
     assert result.pages >= 9
 
 
+@pytest.mark.long
 def test_large_figures_keep_to_their_cells_at_every_width(look: Look, known: set[str]) -> None:
     assert not look.figures_out_of_place, "\n".join(look.figures_out_of_place)
     if look.role == "administrator":
         assert {"/", "/impact", "/impact/embed", "/countries/KE", "/admin", "/admin/reports", "/teach"} <= known
 
 
+@pytest.mark.long
 def test_text_of_200_percent_keeps_within_a_desk(
     served: Served, wide_layout: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -229,6 +229,7 @@ def change_something(*, at: datetime) -> None:
     record("end_role", by=SYSTEM, at=at)
 
 
+@pytest.mark.long
 def test_nothing_is_done_again(
     installation: Installation, target: Config, opened: Callable[[], Installation], tmp_path: Path
 ) -> None:
@@ -286,6 +287,7 @@ def test_what_is_not_empty_is_left_alone(installation: Installation, target: Con
     assert installation.within(lambda: db.session.scalar(select(func.count()).select_from(Certificate))) == len(NAMES)
 
 
+@pytest.mark.long
 def test_a_restore_that_ends_after_the_database_is_back_can_be_run_again(
     installation: Installation,
     target: Config,
@@ -309,6 +311,7 @@ def test_a_restore_that_ends_after_the_database_is_back_can_be_run_again(
     assert schema_of(opened()) is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("finishes", [False, True])
 def test_a_restore_waits_for_another_into_the_same_place(
     installation: Installation, target: Config, tmp_path: Path, *, finishes: bool
@@ -426,6 +429,7 @@ def first_pdf_link(folder: Path) -> None:
     (folder / name).symlink_to(moved)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_backup_that_is_not_as_it_was_is_refused(
     backup: tuple[Installation, Path], place: Config, tmp_path: Path, fault: str
@@ -439,6 +443,7 @@ def test_a_backup_that_is_not_as_it_was_is_refused(
     assert not place.folder.exists()
 
 
+@pytest.mark.long
 def test_a_backup_of_an_older_version_is_migrated(
     backup: tuple[Installation, Path], place: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -468,6 +473,7 @@ def test_the_figures_are_compared(backup: tuple[Installation, Path], place: Conf
     schema.check(place)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("where", "message"),
     [("backup", "already exists"), ("data/backup", "outside the data folder")],

@@ -196,6 +196,7 @@ CASES: dict[str, tuple[Callable[[Installation], object], list[tuple[Level, str]]
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("case", CASES)
 def test_a_fault_is_found(healthy: Installation, case: str) -> None:
@@ -224,6 +225,7 @@ def test_a_file_of_settings_or_of_a_secret_may_be_read_by_the_group_of_the_serve
     assert wrong(healthy) == [(FAULT, "permissions")] * 2 * is_wide
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 def test_damage_and_lost_rows_are_found(healthy: Installation) -> None:
     def lose_a_row() -> None:

@@ -77,16 +77,19 @@ def test_an_existing_database_is_copied_before_it_is_migrated(older: APIFlask, f
     assert {"person", "country", "alembic_version"} <= dumped_tables(fresh, path)
 
 
+@pytest.mark.long
 def test_the_newest_copies_are_kept(older: APIFlask, fresh: Config) -> None:
     made = [copy_before(fresh, OLD, at=AT + timedelta(hours=hour)) for hour in range(COPIES + 2)]
     assert copies(fresh) == made[-COPIES:]
 
 
+@pytest.mark.long
 def test_a_copy_can_be_left_out(older: APIFlask, fresh: Config) -> None:
     initialise(fresh, copies=False, tell=print, at=AT)
     assert (schema.find_mismatch(), copies(fresh)) == (None, [])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("revision", "message"),
     [
