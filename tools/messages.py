@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -48,18 +48,20 @@ def read_comments() -> dict[str, str]:
     return tomllib.loads(COMMENTS.read_text(encoding="utf-8"))
 
 
-def raw_messages(folder: Path = ROOT / "lms") -> Iterator[tuple[str | tuple[str, str], str | None]]:
-    """Each message where it is used, as a text or as singular and plural, with its context."""
-    for _name, _line, message, _comments, context in extract_from_dir(folder, _METHODS, _OPTIONS, _KEYWORDS):
-        yield message if isinstance(message, str) else (message[0], message[1]), context
+Found = tuple[str, int, str | tuple[str, ...], list[str], str | None]
+"""A message where it is used: file, line, text (or singular and plural), comments and context."""
 
 
-def extract_messages(folder: Path = ROOT / "lms") -> Catalog:
-    """Every message in the code and the templates of a folder."""
+def find_messages(folder: Path = ROOT / "lms") -> list[Found]:
+    """Each message of the code and the templates of a folder, where it is used."""
+    return list(extract_from_dir(folder, _METHODS, _OPTIONS, _KEYWORDS, comment_tags=("Translators:",)))
+
+
+def extract_messages(folder: Path = ROOT / "lms", found: Iterable[Found] | None = None) -> Catalog:
+    """Every message in the code and the templates of a folder, which were `found` already or are looked for."""
     catalogue = Catalog(charset="utf-8")
     meanings = read_comments()
-    extracted = extract_from_dir(folder, _METHODS, _OPTIONS, _KEYWORDS, comment_tags=("Translators:",))
-    for name, _line, message, comments, context in extracted:
+    for name, _line, message, comments, context in find_messages(folder) if found is None else found:
         path = (folder / name).relative_to(folder.parent).as_posix()
         text = message if isinstance(message, str) else message[0]
         notes = [*comments, *([meanings[text]] if text in meanings and not context else [])]

@@ -7,7 +7,7 @@ import re
 import pytest
 from babel.messages.catalog import Catalog
 
-from tools.messages import extract_messages, raw_messages, read_catalogue
+from tools.messages import Found, extract_messages, find_messages, read_catalogue
 
 BETTER = {
     r"\banew\b": ("It is counted anew.", "It is recounted."),
@@ -35,9 +35,15 @@ BETTER = {
 
 
 @pytest.fixture(scope="module")
-def messages() -> Catalog:
+def found() -> list[Found]:
+    """Each message where the code uses it."""
+    return find_messages()
+
+
+@pytest.fixture(scope="module")
+def messages(found: list[Found]) -> Catalog:
     """The messages as they are in the code."""
-    return extract_messages()
+    return extract_messages(found=found)
 
 
 def forms(catalogue: Catalog) -> set[tuple[str, ...]]:
@@ -51,11 +57,12 @@ def test_the_catalogue_is_in_step_with_the_code(messages: Catalog) -> None:
     assert sorted(written - present) == [], "run `make messages`"
 
 
-def test_no_message_is_also_the_singular_of_a_plural() -> None:
+def test_no_message_is_also_the_singular_of_a_plural(found: list[Found]) -> None:
     """Gettext looks the two up under the same text, and gives the first plural form, with its number, for both."""
-    messages = list(raw_messages())
-    plain = {(text, context) for text, context in messages if isinstance(text, str)}
-    assert [text for text, context in messages if not isinstance(text, str) and (text[0], context) in plain] == []
+    plain = {(text, context) for _name, _line, text, _comments, context in found if isinstance(text, str)}
+    plurals = [(text[0], context) for _name, _line, text, _comments, context in found if not isinstance(text, str)]
+    assert plurals
+    assert [singular for singular in plurals if singular in plain] == []
 
 
 @pytest.mark.parametrize("pattern", BETTER)
