@@ -19,7 +19,7 @@ from lms.enrolment.actions import by_address, many, places
 from lms.enrolment.batch_actions import ENROLMENT_CHANGES, preview_batch
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.seat_entries import ledger_after, list_quotas
-from lms.enrolment.queries.series import SeatFilter, get_seat, list_seats
+from lms.enrolment.queries.series import SeatFilter, get_seat, list_seats, with_answers
 from lms.enrolment.quota_files import stage_quota_rows
 from lms.enrolment.quotas import set_quotas
 from lms.enrolment.schemas import (
@@ -90,8 +90,9 @@ def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
         source=query["source"],
         organisation=query["organisation"],
         unanswered=query["answer"] is not None,
+        answers=dict(each.split(":", 1) for each in query["answers"]),
     )
-    return envelope(seats, limit, lambda seat: seat.id)
+    return envelope(with_answers(seats, series, by=by, at=clock.now()), limit, lambda seat: seat.id)
 
 
 @bp.post("/series/<slug>/enrolments")
@@ -122,7 +123,7 @@ def create_enrolment(slug: str, given: dict[str, Any]) -> Any:
     seat = get_seat(row, by=by)
     if seat.is_hidden:  # the same whether or not the person was known before
         seat = replace(seat, person=Person(full_name=full_name, **given), country=country, is_hidden=False)
-    return seat, 201 if row.registered_at == at else 200
+    return with_answers([seat], series, by=by, at=at)[0], 201 if row.registered_at == at else 200
 
 
 def _oneself(given: dict[str, Any], series: Series, by: Actor) -> int | None:
@@ -154,9 +155,9 @@ def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
 @bp.output(EnrolmentOut)
 def change_enrolment(public_id: str, sent: dict[str, EnrolmentStatus]) -> Any:
     """Accepts, rejects or withdraws a person. Participants can withdraw and re-enrol themselves."""
-    by = current_actor()
-    row = places.set_status(public_id, sent["status"], by=by, at=clock.now())
-    return get_seat(row, by=by)
+    by, at = current_actor(), clock.now()
+    row = places.set_status(public_id, sent["status"], by=by, at=at)
+    return with_answers([get_seat(row, by=by)], row.series, by=by, at=at)[0]
 
 
 @bp.get("/series/<slug>/enrolment-changes")

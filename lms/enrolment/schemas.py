@@ -1,8 +1,11 @@
 """The objects of the API: a person's place in a series, in and out."""
 
+from typing import Any
+
 from apiflask import Schema
-from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, Integer, List, Nested, String
-from apiflask.validators import Length, OneOf, Range
+from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, Integer, List, Nested, Raw, String
+from apiflask.validators import Length, OneOf, Range, Regexp
+from flask import url_for
 
 from lms.batches.models import LEFT_OUT, BatchStage
 from lms.catalogue.models import ReleaseRule
@@ -10,7 +13,7 @@ from lms.core.text.i18n import find_translated
 from lms.core.text.typed_text import REASON_LENGTH
 from lms.enrolment.batch_actions import CHANGES
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatKind, SeatReason
-from lms.enrolment.queries.series import SeatFilter
+from lms.enrolment.queries.series import Seat, SeatFilter
 from lms.enrolment.quota_files import MOST_LINES, MOST_SEATS
 from lms.people.schemas import NamedPersonIn
 from lms.web.api.api import AnswerSchema, Instant, PageQuery, page_of
@@ -39,9 +42,15 @@ class StatusIn(Schema):
 
 @with_fields_of(SeatFilter, omit={"unanswered", "of_quota"}, defaults=True)
 class EnrolmentFilterIn(Schema):
-    """Part of the enrolments of a series, as in `GET …/enrolments`."""
+    """Part of the enrolments of a series, as in `GET …/enrolments`; `answers` by the key of the question."""
 
     answer = String(load_default=None, allow_none=True, validate=OneOf(["none"]))
+    answers = Dict(
+        keys=String(validate=Length(max=32)),
+        values=String(validate=Length(max=150)),
+        load_default=dict,
+        validate=Length(max=30),
+    )
 
 
 class EnrolmentChangeIn(Schema):
@@ -125,7 +134,12 @@ EnrolmentChangesOut = page_of(EnrolmentChangeSummary, "EnrolmentChangesOut")
 
 class EnrolmentQuery(PageQuery):
     """Which places: `q` in name or address, `status`, the code of a `country`, the `source` of the enrolment, the name
-    of an `organisation`, and with `answer=none` only people enrolled by somebody else who have not accepted."""
+    of an `organisation`, and with `answer=none` only people enrolled by somebody else who have not accepted.
+
+    For staff of the series, `answers` can be given several times: `key:option` finds people who chose this option of a
+    question at enrolment, `key:given` and `key:none` those who answered a question of another kind, and those who did
+    not.
+    """
 
     q = String(load_default="")
     status = Enum(EnrolmentStatus, by_value=True, load_default=None)
@@ -133,6 +147,25 @@ class EnrolmentQuery(PageQuery):
     source = Enum(EnrolmentSource, by_value=True, load_default=None)
     organisation = String(load_default=None)
     answer = String(load_default=None, validate=OneOf(["none"]))
+    answers = List(String(validate=[Length(max=183), Regexp(r"[^:]+:.")]), load_default=list, validate=Length(max=30))
+
+
+class SeatAnswers(Dict):
+    """The answers of a person at enrolment: a file by its address."""
+
+    def serialize(self, attr: str, obj: Any, accessor: Any = None, **kwargs: Any) -> dict[str, Any] | None:
+        """They are null where the caller may not read them."""
+        if obj.answers is None:
+            return None
+        return {key: _answer_out(obj, key, answer.value) for key, answer in obj.answers.items()}
+
+
+def _answer_out(seat: Seat, key: str, value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    place = {"slug": seat.series.slug, "person_id": seat.person.public_id, "key": key}
+    url = url_for("enrolment_questions.answer_file", **place, _external=True)
+    return {"name": value["name"], "kind": value["kind"], "size": value["size"], "url": url}
 
 
 class EnrolmentOut(AnswerSchema):
@@ -140,6 +173,9 @@ class EnrolmentOut(AnswerSchema):
 
     An instructor sees only `email` of a person enrolled by an instructor, until the person accepts. Until then the
     other fields of the profile are null; the answer to the call that enrolled the person repeats what the call sent.
+
+    `answers` are those to the questions at enrolment by their key, as `GET …/answers` has them; of a file its `name`,
+    `kind`, `size` and `url`. They are null for callers other than the person and the staff of the series.
     """
 
     id = String(attribute="enrolment.public_id")
@@ -161,6 +197,7 @@ class EnrolmentOut(AnswerSchema):
     )
     position = Integer(allow_none=True)
     registered_at = Instant(attribute="enrolment.registered_at")
+    answers = SeatAnswers(keys=String(), values=Raw(), allow_none=True)
 
 
 EnrolmentPage = page_of(EnrolmentOut, "EnrolmentPage")

@@ -2,8 +2,10 @@
 
 from lms.catalogue.queries.series import get_series_by_id
 from lms.core.base.events import (
+    AnswersInListAsked,
     CopyPreviewed,
     EnrolmentAnswersAsked,
+    LaterQuestionsAsked,
     LecturesCopied,
     MergeUndone,
     PeopleMerged,
@@ -14,7 +16,16 @@ from lms.core.base.events import (
 )
 from lms.core.base.roles import SYSTEM
 from lms.enrolment_questions.actions import copy_questions, forget_answers, part_files
-from lms.enrolment_questions.queries import current_form, file_keys, is_anything_asked, list_open, rows_of
+from lms.enrolment_questions.queries import (
+    answers_of,
+    count_to_come,
+    current_form,
+    file_keys,
+    is_answered,
+    is_anything_asked,
+    list_open,
+    rows_of,
+)
 
 
 @handles(EnrolmentAnswersAsked)
@@ -27,6 +38,26 @@ def add_open_questions(event: EnrolmentAnswersAsked) -> None:
     for inquiry in list_open(event.person_id, [series], at=event.at):
         event.is_open.append(inquiry.is_open)
         event.missing.extend(question.key for question in inquiry.missing)
+
+
+@handles(LaterQuestionsAsked)
+def count_later(event: LaterQuestionsAsked) -> None:
+    """What people are asked who are enrolled by somebody else."""
+    event.counts.extend(count_to_come(event.series_id, event.people, at=event.at))
+
+
+@handles(AnswersInListAsked)
+def add_answers(event: AnswersInListAsked) -> None:
+    """The questions of the series and the answers to them."""
+    if event.person_ids:
+        event.answers.update(answers_of(event.series_id, event.person_ids))
+        return
+    event.questions.extend(current_form(event.series_id).questions)
+    event.conditions.extend(
+        is_answered(event.series_id, question, event.where[question.key])
+        for question in event.questions
+        if question.key in event.where
+    )
 
 
 @handles(CopyPreviewed)

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import contains_eager
+from sqlalchemy import ColumnElement, Select, and_, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import aliased, contains_eager
 
 from lms.catalogue.models import Series
 from lms.catalogue.queries.series import get_series
 from lms.core.base.errors import Forbidden, NotFound
 from lms.core.base.roles import Actor
-from lms.core.database.session import db
+from lms.core.database.bulk import among
+from lms.core.database.session import db, is_sqlite
 from lms.core.storage import files
 from lms.enrolment.models import Enrolment
+from lms.enrolment.queries.answers import CHOICES, NOT_GIVEN
 from lms.enrolment.queries.rows import country_on, day_of, speaking
 from lms.enrolment.rules import check_is_staff_of, is_staff_of, sees_shared_only
 from lms.enrolment_questions.models import EnrolmentAnswers, EnrolmentForm
@@ -124,6 +127,39 @@ def _own(forms: Sequence[tuple[Series | None, FormVersion]], person_id: int, at:
     return inquiries
 
 
+def count_to_come(
+    series_id: int, people: Sequence[tuple[int | None, str | None, str | None]], *, at: datetime
+) -> list[tuple[int, int]]:
+    """How many questions each of these people will be asked, at least and at most, once they are in a series and sign
+    in: their canonical id or null, the code of their country where none is stored, and their sector where one is new.
+    Callers check permission.
+    """
+    forms = {each: form.questions for each, form in _forms([None, series_id]).items() if form.questions}
+    if not forms:
+        return [(0, 0)] * len(people)
+    ids = [person_id for person_id, _country, _sector in people if person_id is not None]
+    countries = country_codes_of(ids, day_of(at))
+    sectors = dict(db.session.execute(select(Person.id, Person.sector).where(among(Person.id, ids))).all())
+    answers: dict[tuple[int | None, int], Mapping[str, Any]] = {}
+    given = _rows(among(Person.canonical_id, ids)).add_columns(Person.canonical_id)
+    for row, person_id in db.session.execute(given):
+        answers[row.series_id, person_id] = row.answers
+    counts = []
+    for person_id, country, sector in people:
+        known = person_id or 0
+        stored = sectors.get(known)
+        where = {"country": countries.get(known) or country, "sector": sector or (stored.value if stored else None)}
+        least = most = 0
+        for each, form in forms.items():
+            questions = asked_of(form, **where)
+            before = answers.get((each, known))
+            open_ones = questions if before is None else open_questions(questions, before)
+            most += len(open_ones)
+            least += sum(not one.depends_on for one in open_ones) if before is None else len(open_ones)
+        counts.append((least, most))
+    return counts
+
+
 def _rows(*conditions: Any) -> Select[EnrolmentAnswers]:
     """Answers with their forms, those that were given last at the end."""
     query = select(EnrolmentAnswers).join(EnrolmentAnswers.form).options(contains_eager(EnrolmentAnswers.form))
@@ -180,6 +216,56 @@ def list_answers(series: Series, *, by: Actor, where: Mapping[str, str] | None =
 
 def _has(answer: Any, value: str) -> bool:
     return value in answer if isinstance(answer, list) else answer == value
+
+
+def answers_of(series_id: int, person_ids: Collection[int]) -> dict[int, dict[str, tuple[Question, Any]]]:
+    """The answers of these people (canonical ids), each with the question that it was given to.
+
+    Callers check permission.
+    """
+    rows = _rows(_of(EnrolmentAnswers.series_id, series_id), among(Person.canonical_id, person_ids))
+    questions: dict[int, dict[str, Question]] = {}
+    answers = {}
+    for row, person_id in db.session.execute(rows.add_columns(Person.canonical_id)):
+        if row.form_id not in questions:
+            questions[row.form_id] = {question.key: question for question in load(row.form.questions)}
+        known = questions[row.form_id]
+        answers[person_id] = {key: (known[key], value) for key, value in row.answers.items() if key in known}
+    return answers
+
+
+def is_answered(series_id: int, question: Question, value: str) -> ColumnElement[bool]:
+    """Whether a `Person` chose this option or, of another question than a choice, answered it (`given`, `none`). Of the
+    answers of people who were merged, those count that were given last."""
+    member, later = aliased(Person), aliased(EnrolmentAnswers)
+    other = aliased(Person)
+    is_later = or_(
+        later.answered_at > EnrolmentAnswers.answered_at,
+        and_(later.answered_at == EnrolmentAnswers.answered_at, later.id > EnrolmentAnswers.id),
+    )
+    replaced = select(later.id).join(other, other.id == later.person_id)
+    replaced = replaced.where(later.series_id == series_id, other.canonical_id == member.canonical_id, is_later)
+    who = (
+        select(member.canonical_id)
+        .join(EnrolmentAnswers, EnrolmentAnswers.person_id == member.id)
+        .where(EnrolmentAnswers.series_id == series_id, ~replaced.exists())
+    )
+    if question.kind in CHOICES:
+        return Person.id.in_(who.where(_holds(question.key, value)))
+    answered = Person.id.in_(who.where(_holds(question.key, None)))
+    return ~answered if value == NOT_GIVEN else answered
+
+
+def _holds(key: str, value: str | None) -> ColumnElement[bool]:
+    """Whether stored answers have an option, alone or in a list, or without a value any answer to the question."""
+    if is_sqlite():
+        parts = func.json_each(EnrolmentAnswers.answers, f'$."{key}"').table_valued("value")
+        found = select(parts.c.value).correlate(EnrolmentAnswers)
+        return (found if value is None else found.where(parts.c.value == value)).exists()
+    answers = cast(EnrolmentAnswers.answers, JSONB)
+    if value is None:
+        return func.jsonb_exists(answers, key)
+    return or_(answers.contains({key: value}), answers.contains({key: [value]}))
 
 
 def get_answer_file(slug: str, public_id: str, key: str, *, by: Actor) -> tuple[BinaryIO, dict[str, Any]]:

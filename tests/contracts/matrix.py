@@ -616,6 +616,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /series/<slug>/enrolment-changes/<batch>": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /series/<slug>/enrolment-changes/<batch>/undo": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /series/<slug>/enrolments": ("snyyyy", "snnyyy", "snmmyy"),
+    "GET /series/<slug>/enrolments.<kind>": ("snyyyy", "snnyyy", "snmmyy"),
     "POST /series/<slug>/enrolments": ("snwwnw", "snnwnw", "snmmnw"),
     "GET /series/<slug>/enrolments/<enrolment_id>": ("snyyny", "snmmny", "snmmny"),
     "POST /series/<slug>/enrolments/<enrolment_id>": ("snwwnw", "snmmnw", "snmmnw"),

@@ -272,6 +272,9 @@ def _of_nominations() -> Iterator[Case]:
         payload = told | {"nominated_by": nominated_by, "starts_at": starts_at}
         says = ("/invitation/",) if nominated_by is None else ("Peter Mutua, focal point for Kenya", "/invitation/")
         yield Case("nomination_invitation", payload, says=says)
+    for questions, asks in (([3, 3], "we will ask you 3 questions"), ([1, 3], "we will ask you up to 3 questions")):
+        payload = told | {"nominated_by": None, "starts_at": None, "questions": questions}
+        yield Case("nomination_invitation", payload, says=(asks,))
     asked = SECRET | {"full_name": "Wambui", "country": "KE", "answer_by_at": SOON}
     for asked_by, changes in product(("Peter Mutua", None), (1, 3)):
         says = (

@@ -4,7 +4,7 @@ Handlers are in the `handlers.py` of a slice, marked with `@handles(Event)`. `lm
 in the order of the layers, once per app.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import ModuleType
@@ -323,6 +323,33 @@ class EnrolmentAnswersAsked(Event):
     person_id: int
     is_open: list[bool] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaterQuestionsAsked(Event):
+    """People are to be enrolled in a series by somebody else. Of each of `people` (their canonical id or null, the code
+    of their country, their sector) the slice of the questions at enrolment adds to `counts` how many questions they
+    will be asked when they next sign in: at least, and at most where some depend on other answers."""
+
+    series_id: int
+    people: Sequence[tuple[int | None, str | None, str | None]]
+    counts: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswersInListAsked(Event):
+    """Somebody lists people of a series whose answers at enrolment they may read.
+
+    The slice of these questions adds to `questions` those that are asked now, to `answers` those of `person_ids`, each
+    with the question that it was given to, and to `conditions` what holds of a `Person` with the answers of `where`.
+    """
+
+    series_id: int
+    person_ids: Collection[int] = ()
+    where: Mapping[str, str] = field(default_factory=dict)
+    questions: list[Any] = field(default_factory=list)
+    answers: dict[int, dict[str, tuple[Any, Any]]] = field(default_factory=dict)
+    conditions: list[Any] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ FEW = 2
 
 @dataclass(frozen=True)
 class ListRequest:
-    """The request for a list. `filters` are those that are set, by name; `sort` is the name of a column."""
+    """The request for a list. `filters` are those that are set, by name; `sort` is the name of a column; `columns` are
+    the chosen ones among those that a list shows on demand."""
 
     q: str = ""
     filters: Mapping[str, str] = field(default_factory=dict)
@@ -29,6 +30,7 @@ class ListRequest:
     descending: bool = False
     page: int = 1
     size: int = SIZE
+    columns: tuple[str, ...] = ()
 
     @property
     def is_filtered(self) -> bool:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from lms.catalogue.queries.series import get_series_by_id
 from lms.core.base.errors import Fault, Forbidden
 from lms.core.base.roles import Actor
+from lms.core.time import clock
 from lms.enrolment import rules
 from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.queries.answers import LaterQuestions, questions_to_come
 from lms.enrolment.queries.rows import day_of, standing_of
 from lms.enrolment.queries.series import kept_seats, seats_for
-from lms.people.actions.files import StagedPeople
+from lms.people.actions.files import PersonRow, StagedPeople
 from lms.people.queries.countries import countries_of, country_ids
 from lms.people.queries.persons import ids_by_email
 
@@ -21,6 +23,7 @@ class EnrolmentPreview:
     """Counts of rows: `good` of `rows` can be imported, of people new and known; and their resulting states.
 
     `already` are in, `stay_out` withdrew or were rejected; `places` is what is free for them, null for no limit.
+    `questions` are those that they will be asked.
     """
 
     rows: int
@@ -34,6 +37,7 @@ class EnrolmentPreview:
     places: int | None
     rejected: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    questions: LaterQuestions = field(default_factory=LaterQuestions)
 
 
 def preview_enrolments(series_id: int, staged: StagedPeople, *, by: Actor) -> EnrolmentPreview:
@@ -63,12 +67,25 @@ def preview_enrolments(series_id: int, staged: StagedPeople, *, by: Actor) -> En
         places=places,
         rejected=list(staged.rejected),
         notes=list(staged.notes),
+        questions=questions_to_come(
+            series_id,
+            [
+                (known.get(row.key), row.country, row.sector.value if row.sector else None)
+                for row in _coming(staged, known, staying)
+            ],
+            by=by,
+            at=clock.now(),
+        ),
     )
+
+
+def _coming(staged: StagedPeople, known: Mapping[str, int], staying: Collection[int]) -> list[PersonRow]:
+    return [row for row in staged.rows if known.get(row.key) not in staying]
 
 
 def _claims(staged: StagedPeople, known: Mapping[str, int], staying: Collection[int]) -> Counter[int | None]:
     """How many people of the file ask for a seat, by country: as it is known, else as the file says."""
     ids = country_ids()
     countries = countries_of(known.values(), day_of(None))
-    coming = [row for row in staged.rows if known.get(row.key) not in staying]
+    coming = _coming(staged, known, staying)
     return Counter(countries[known[row.key]] if row.key in known else ids.get(row.country or "") for row in coming)

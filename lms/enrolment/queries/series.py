@@ -1,8 +1,8 @@
 """A series' places: the list, the line, the reader's own place, counts."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from lms.core.text.i18n import name_key
 from lms.core.text.typed_text import stated
 from lms.enrolment import rules
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentSource, EnrolmentStatus, SeatKind
+from lms.enrolment.queries.answers import GivenAnswer, given_by, having_answers
 from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolment, speaking
 from lms.enrolment.queries.sharing import hidden_among, matching_for
 from lms.people.models import Country, Person
@@ -38,7 +39,8 @@ cache_versions.watch(
 class Seat:
     """One person's place in a series as an actor sees it. `position` counts from 1 in the waiting list, else null.
 
-    `is_hidden`: the actor sees nothing of the person but the address; `country` is then null.
+    `is_hidden`: the actor sees nothing of the person but the address; `country` is then null. `answers` are those to
+    the questions at enrolment; null where the actor may not read them, or they were not asked for.
     """
 
     enrolment: Enrolment
@@ -48,6 +50,7 @@ class Seat:
     country: str | None
     position: int | None
     is_hidden: bool = False
+    answers: Mapping[str, GivenAnswer] | None = None
 
     @property
     def shown(self) -> Person:
@@ -112,6 +115,8 @@ class SeatFilter:
     """Only who was enrolled by somebody else and has not accepted yet."""
     of_quota: bool = False
     """Only people with a seat of a country's quota."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """What people answered at enrolment, by the key of the question: `values_of`. For staff of the series."""
 
 
 def _visible(series: Series, by: Actor, day: date) -> ColumnElement[bool] | None:
@@ -134,6 +139,7 @@ def list_seats(
     source: EnrolmentSource | None = None,
     organisation: str | None = None,
     unanswered: bool = False,
+    answers: Mapping[str, str] | None = None,
     at: datetime | None = None,
 ) -> list[Seat]:
     """Up to `limit + 1` places after `cursor`, in the order of registration; withdrawn rows too.
@@ -141,7 +147,7 @@ def list_seats(
     Focal points see people of their country; everyone else outside the staff sees only themselves.
     """
     day = day_of(at)
-    filters = SeatFilter(q or "", status, country, source, organisation, unanswered)
+    filters = SeatFilter(q or "", status, country, source, organisation, unanswered, answers=answers or {})
     query = (
         speaking(Enrolment, Person, Country.code)
         .outerjoin(Country, Country.id == country_on(day))
@@ -256,6 +262,8 @@ def _conditions(series: Series, filters: SeatFilter, *, by: Actor, day: date) ->
         conditions.append(Enrolment.source == filters.source)
     marks = ((filters.unanswered, UNANSWERED), (filters.of_quota, Enrolment.seat_kind == SeatKind.QUOTA))
     conditions += [condition for is_set, condition in marks if is_set]
+    if filters.answers:
+        conditions += having_answers(series, filters.answers, by=by)
     if filters.organisation is not None:
         conditions.append(names_organisation(filters.organisation))
         if by.is_instructor and rules.sees_shared_only(by):
@@ -305,6 +313,17 @@ def get_seat(enrolment: Enrolment, *, by: Actor, at: datetime | None = None) -> 
     query = speaking(Enrolment, Person, Country.code).outerjoin(Country, Country.id == country_on(day_of(at)))
     row = db.session.execute(query.where(Enrolment.id == enrolment.id)).one()
     return _seats([(row[0], row[1], row[2])], by)[0]
+
+
+def with_answers(seats: Sequence[Seat], series: Series, *, by: Actor, at: datetime) -> list[Seat]:
+    """The same places with the answers that the actor may read: one's own, and for staff of the series those of people
+    whose profile is shared with them."""
+    is_staff = rules.is_staff_of(series, by)
+    seen = {seat.person.id for seat in seats if seat.person.id == by.person_id or (is_staff and seat.is_accepted)}
+    answers = given_by(series, seen, by=by, at=at)
+    return [
+        replace(seat, answers=answers.get(seat.person.id, {})) if seat.person.id in seen else seat for seat in seats
+    ]
 
 
 def _seats(rows: list[tuple[Enrolment, Person, str | None]], by: Actor) -> list[Seat]:

@@ -1,10 +1,12 @@
 """The pages of enrolment: into a series and out of it, the staff's list, and files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from lms.catalogue.models import Series
 from lms.catalogue.queries.lectures import list_lectures
@@ -21,11 +23,13 @@ from lms.enrolment.actions import many as files
 from lms.enrolment.batch_actions import ENROLMENT_CHANGES
 from lms.enrolment.forms import EnrolForm, FileForm
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
+from lms.enrolment.queries.answers import CHOICES, GIVEN, NOT_GIVEN, list_questions, values_of
 from lms.enrolment.queries.preview import preview_enrolments
 from lms.enrolment.queries.rows import find_enrolment, get_enrolment
 from lms.enrolment.queries.series import (
     Seat,
     SeatFilter,
+    SeatPage,
     count_by_status,
     count_countries,
     count_organisations_of_series,
@@ -34,11 +38,13 @@ from lms.enrolment.queries.series import (
     get_seat,
     is_over,
     list_seat_page,
+    with_answers,
 )
 from lms.enrolment.rules import ACTIVE, check_can_withdraw
 from lms.enrolment.views.blueprint import bp
 from lms.people.forms import grouped_choices
 from lms.people.queries.countries import country_names, known_codes, list_countries
+from lms.questions.rules import Question
 from lms.web.forms.forms import flash_refusal
 from lms.web.lists.parts import (
     COUNTRY,
@@ -47,10 +53,12 @@ from lms.web.lists.parts import (
     Chip,
     Choice,
     Column,
+    FileColumn,
     Select,
     counted_chips,
     counted_choices,
 )
+from lms.web.lists.routes import list_files
 from lms.web.lists.view import ListView
 from lms.web.pages.locale import reader_locale
 from lms.web.request.bodies import upload_limit
@@ -59,6 +67,8 @@ from lms.web.request.identity import current_actor
 
 init_app = mailing.init_app
 NO_ANSWER, OF_QUOTA = "none", "quota"
+ANSWER = "answer_"
+"""Precedes the key of a question in addresses, where a key such as `page` means something else."""
 
 
 def _series_page(slug: str) -> ResponseReturnValue:
@@ -193,8 +203,10 @@ def _say_where(row: Enrolment, by: Actor) -> None:
     flash(messages.get(row.status, name), "done")
 
 
+@list_files(bp, "/series/<slug>/enrolments", Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.FOCAL_POINT, Role.REPORTER)
 class Enrolments(ListView[Seat]):
-    """The enrolments of a series. Focal points see people from their countries only."""
+    """The enrolments of a series. Focal points see people from their countries only. Staff of the series see the
+    answers to its questions at enrolment, as columns that they choose and as filters."""
 
     endpoint, template, title = "enrolment.series_enrolments", "enrolment/enrolments.html", _l("Who")
     anchor, testid = "who", "enrolments"
@@ -217,6 +229,21 @@ class Enrolments(ListView[Seat]):
     )
     chips_filter = "status"
     bulk_endpoint = "enrolment.preview_changes"
+    file_columns: tuple[FileColumn, ...] = (
+        FileColumn("email", width=30),
+        FileColumn("full_name", "shown.full_name", 28),
+        FileColumn("native_name", "shown.native_name", 20),
+        FileColumn("country", width=8),
+        FileColumn("sector", "shown.sector"),
+        FileColumn("organisation", "shown.organisation", 28),
+        FileColumn("job_title", "shown.job_title", 24),
+        FileColumn("gender", "shown.gender", 8),
+        FileColumn("status", "enrolment.status"),
+        FileColumn("position", width=8, type=int),
+        FileColumn("accepted", lambda seat: "yes" if seat.is_accepted else "no", 8),
+        FileColumn("source", "enrolment.source"),
+        FileColumn("registered_at", "enrolment.registered_at", 18),
+    )
 
     def __init__(self, slug: str) -> None:
         super().__init__(slug=slug)
@@ -229,6 +256,14 @@ class Enrolments(ListView[Seat]):
         everybody = self.is_staff or self.by.is_reporter
         self.country_ids = None if everybody else self.by.country_ids
         self.countries = [] if everybody else [self.names[code] for code in _own_codes(self.by)]
+        self.file_name = f"{slug}-enrolments"
+        self.questions = list_questions(self.series, by=self.by)
+        self.filters = {**type(self).filters, **{ANSWER + row.key: values_of(row) for row in self.questions}}
+        self.choosable = tuple(Column(ANSWER + row.key, _label(row), place="wide breaks") for row in self.questions)
+        self.file_columns = (
+            *type(self).file_columns,
+            *(FileColumn(row.text, _answer_in_file(slug, row.key), 28) for row in self.questions),
+        )
 
     @property
     def people(self) -> SeatFilter:
@@ -242,18 +277,29 @@ class Enrolments(ListView[Seat]):
             organisation=filters.get("organisation"),
             unanswered="answer" in filters,
             of_quota="seat" in filters,
+            answers={name.removeprefix(ANSWER): filters[name] for name in filters if name.startswith(ANSWER)},
         )
 
     def query(self, request: ListRequest) -> tuple[Sequence[Seat], int]:
         self.counts = count_by_status(self.series.id, country_ids=self.country_ids)
         self.unanswered = count_unanswered(self.series, by=self.by)
-        page = list_seat_page(
-            self.series, self.people, request, by=self.by, country_names=self.names, counts=self.counts
-        )
+        if self.chosen_columns:  # in their place; the opened row has both
+            self.hidden = {"organisation", "email"}
+        page = self._read(request)
         waits = self.counts[EnrolmentStatus.APPLIED] or self.counts[EnrolmentStatus.WAITLISTED]
         if self.is_staff and (waits or not self.is_over):
             self.selectable = [seat.enrolment.public_id for seat in page.seats]
         return page.seats, page.matching
+
+    def _read(self, request: ListRequest) -> SeatPage:
+        page = list_seat_page(
+            self.series, self.people, request, by=self.by, country_names=self.names, counts=self.counts
+        )
+        return replace(page, seats=with_answers(page.seats, self.series, by=self.by, at=self.at))
+
+    def file_query(self, request: ListRequest) -> Iterable[Seat]:
+        self.counts = count_by_status(self.series.id, country_ids=self.country_ids)
+        return self._read(request).seats
 
     def chips(self) -> list[Chip]:
         words = {
@@ -278,6 +324,7 @@ class Enrolments(ListView[Seat]):
             Select("answer", _("Answer"), answers),
             Select("seat", _("Place"), [Choice(OF_QUOTA, _("Kept for the country"))]),
         ]
+        selects += [_select_of(row) for row in self.questions]
         is_of_use = {"source": True, "answer": bool(self.unanswered), "seat": False}
         return [row for row in selects if row.name in chosen or is_of_use.get(row.name, len(row.choices) > 1)]
 
@@ -291,6 +338,40 @@ class Enrolments(ListView[Seat]):
             "may_see_seats": self.by.is_reporter,
             "source_words": source_words(),
         }
+
+
+def _label(question: Question) -> str:
+    """A question in the reader's language, apart from the direction of the page: it may be in another one."""
+    return Markup("<bdi>{}</bdi>").format(question.words(reader_locale()).text)
+
+
+def _select_of(question: Question) -> Select:
+    """The filter by the answers to a question."""
+    words = {GIVEN: _("Answered"), NOT_GIVEN: _("Not answered")}
+    if question.kind == "consent":
+        words = {GIVEN: _("Yes"), NOT_GIVEN: _("No")}
+    choices = [
+        Choice(
+            value, words.get(value, value) if question.kind not in CHOICES else question.option(value, reader_locale())
+        )
+        for value in values_of(question)
+    ]
+    return Select(ANSWER + question.key, _label(question), choices)
+
+
+def _answer_in_file(slug: str, key: str) -> Callable[[Seat], str]:
+    """The cell of an answer in a file: its words, of a file its address."""
+
+    def cell(seat: Seat) -> str:
+        answer = (seat.answers or {}).get(key)
+        if answer is None:
+            return ""
+        if answer.question.kind == "file":
+            person = seat.person.public_id
+            return url_for("enrolment_questions.answer_file", slug=slug, person_id=person, key=key, _external=True)
+        return answer.words(reader_locale())
+
+    return cell
 
 
 def source_words() -> dict[EnrolmentSource, str]:

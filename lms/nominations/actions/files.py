@@ -17,6 +17,7 @@ from lms.core.database.session import action, db
 from lms.core.storage.staged import StagedFiles
 from lms.core.text.i18n import _
 from lms.enrolment import seats
+from lms.enrolment.queries.answers import LaterQuestions, questions_to_come
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.actions.profile_requests import ask_to_confirm
 from lms.nominations.models import Nomination
@@ -24,6 +25,7 @@ from lms.nominations.queries.checking import CheckedNominees, check_nominees
 from lms.nominations.queries.profile_requests import ChangedProfile, count_asked, to_ask
 from lms.nominations.rules import check_can_nominate
 from lms.people.actions.files import NOMINEE_COLUMNS, PersonRow, stage_people
+from lms.people.models import Country
 
 JOB: Final = "nominate_file"
 LARGE: Final = 5_000
@@ -65,12 +67,14 @@ class NomineeFile:
 @dataclass(frozen=True)
 class FilePreview:
     """The effects of nominating the file now. `places` is what is left of the country's quota, null where no quota is
-    kept; `to_ask` are the people who can be asked to confirm what the file says otherwise than their profiles."""
+    kept; `to_ask` are the people who can be asked to confirm what the file says otherwise than their profiles.
+    `questions` are those that the nominees who accept will be asked."""
 
     checked: CheckedNominees
     to_ask: Sequence[ChangedProfile]
     places: int | None
     kept_until: datetime | None
+    questions: LaterQuestions
 
     @property
     def good(self) -> int:
@@ -146,9 +150,12 @@ def preview_file(file: NomineeFile, *, by: Actor, at: datetime) -> FilePreview:
     checked.rejected = sorted([*file.rejected, *checked.rejected], key=lambda fault: fault.row or 0)
     asks = to_ask(checked.changed, at=at)
     quota = seats.find_quota(series.id, file.country_id)
+    code = db.session.get_one(Country, file.country_id).code
+    people = [(one.person_id, code, one.sector.value if one.sector else None) for one in checked.good]
+    questions = questions_to_come(series.id, people, by=by, at=at)
     if quota is None or not quota.is_kept(at):
-        return FilePreview(checked, asks, None, None)
-    return FilePreview(checked, asks, quota.seats - quota.used, quota.kept_until)
+        return FilePreview(checked, asks, None, None, questions)
+    return FilePreview(checked, asks, quota.seats - quota.used, quota.kept_until, questions)
 
 
 def drop_file(file_id: str, *, by: Actor) -> None:

@@ -18,6 +18,7 @@ from lms.core.text.translations import TextOf, for_reader
 from lms.core.time.zones import main_zone
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
+from lms.enrolment.queries.answers import count_to_come
 from lms.mail.outbox import OutboxMail, post_mails
 from lms.nominations.actions.seats import end, people_of
 from lms.nominations.models import InvitationLink, Nomination, NominationState
@@ -136,9 +137,22 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
     zones = {row.id: main_zone(row.code) or "" for row in countries.values()}
     people = contact_of([one.person_id for one in nominations if one.person_id is not None])
     claimed = has_claimed(list(people))
+    asked = count_to_come(
+        series.id,
+        [
+            (
+                one.person_id if one.person_id in claimed else None,
+                countries[one.country_id].code,
+                one.sector.value if one.sector else None,
+            )
+            for one in nominations
+        ],
+        by=SYSTEM,
+        at=at,
+    )
     names = _names([one.nominated_by_id for one in nominations if one.nominated_by_id is not None])
     mails: list[dict[str, Any]] = []
-    for nomination, secret in zip(nominations, secrets, strict=True):
+    for nomination, secret, questions in zip(nominations, secrets, asked, strict=True):
         if nomination.email_key in skip:
             continue
         person = people.get(nomination.person_id or 0)
@@ -158,6 +172,7 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
                     "nominated_by": names.get(nomination.nominated_by_id or 0),
                     "country": countries[nomination.country_id].code,
                     "answer_by_at": _text(nomination.expires_at),
+                    "questions": list(questions),
                 },
                 "dedupe_key": _mail_key(nomination.id, at),
                 "created_at": at,

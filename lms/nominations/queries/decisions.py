@@ -11,10 +11,12 @@ from sqlalchemy import func, select
 from lms.batches.kinds import largest_first
 from lms.catalogue.models import SERIES_TITLE, Series
 from lms.catalogue.queries.loading import title_order
+from lms.core.base.roles import SYSTEM
 from lms.core.database.bulk import among
 from lms.core.database.session import db, read
 from lms.core.text.translations import reader_text
 from lms.enrolment.models import CountryQuota
+from lms.enrolment.queries.answers import Asked, LaterQuestions, questions_to_come
 from lms.enrolment.queries.rows import standing_of
 from lms.enrolment.queries.series import is_over
 from lms.enrolment.rules import ACTIVE
@@ -79,13 +81,14 @@ class DecisionPreview:
     """The effects of an unconfirmed batch on the nominations that it has not decided.
 
     `answered` of them have accepted already and get their place at once; `countries` says how many are of each;
-    `focal_points` are notified of a rejection.
+    `focal_points` are notified of a rejection. `questions` are those that the nominees who accept will be asked.
     """
 
     series: list[SeriesEffect]
     answered: int
     countries: list[tuple[str, int]]
     focal_points: int
+    questions: LaterQuestions
 
     @property
     def held(self) -> int:
@@ -119,7 +122,21 @@ def preview_of(batch: DecisionBatch, *, at: datetime) -> DecisionPreview:
         answered=sum(row[5] for row in groups),
         countries=largest_first(countries),
         focal_points=db.session.scalar(tellers) or 0,
+        questions=_questions_of(pending, at),
     )
+
+
+def _questions_of(pending: Any, at: datetime) -> LaterQuestions:
+    """The questions at enrolment to these nominees, of all their series."""
+    columns = Nomination.series_id, Person.canonical_id, Country.code, Nomination.sector
+    query = pending.with_only_columns(*columns).join(Country, Country.id == Nomination.country_id)
+    groups: dict[int, list[Asked]] = {}
+    for series_id, person_id, code, sector in read(query.outerjoin(Person, Person.id == Nomination.person_id)):
+        groups.setdefault(series_id, []).append((person_id, code, sector.value if sector else None))
+    found = [questions_to_come(series_id, people, by=SYSTEM, at=at) for series_id, people in groups.items()]
+    asked = [one for one in found if one.people]
+    people = sum(one.people for one in asked)
+    return LaterQuestions(people, min((x.least for x in asked), default=0), max((x.most for x in asked), default=0))
 
 
 def _effects(groups: Sequence[Any], at: datetime) -> list[SeriesEffect]:

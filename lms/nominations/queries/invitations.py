@@ -15,6 +15,7 @@ from lms.core.base.roles import ANONYMOUS
 from lms.core.database.session import db
 from lms.core.time.zones import main_zone
 from lms.enrolment.models import Enrolment
+from lms.enrolment.queries.answers import count_to_come
 from lms.enrolment.queries.rows import day_of, find_enrolment
 from lms.enrolment.queries.series import is_over, position_of
 from lms.nominations.models import InvitationLink, Nomination, NominationState
@@ -63,6 +64,8 @@ class Invitation:
     enrolment: Enrolment | None
     position: int | None
     has_password: bool
+    questions: tuple[int, int]
+    """How many questions at enrolment the nominee will be asked after accepting, at least and at most."""
 
     @property
     def series(self) -> Series:
@@ -107,6 +110,8 @@ def look_at_invitation(secret: str, *, at: datetime) -> Invitation | None:
     person = find_person_by_email(nomination.email)
     home = country_id_of(person.id, day_of(at)) if person is not None else None
     enrolment = find_enrolment(series.id, person.id) if person is not None else None
+    sector = nomination.sector.value if nomination.sector else None
+    as_asked = (person.id if person is not None else None, nomination.country.code, sector)
     return Invitation(
         state=_state(nomination, lectures, is_old=link.expires_at <= at),
         nomination=nomination,
@@ -118,6 +123,7 @@ def look_at_invitation(secret: str, *, at: datetime) -> Invitation | None:
         enrolment=enrolment,
         position=position_of(enrolment) if enrolment is not None else None,
         has_password=bool(person is not None and with_password([person.id])),
+        questions=count_to_come(series.id, [as_asked], by=ANONYMOUS, at=at)[0],
     )
 
 

@@ -14,12 +14,17 @@ from lms.core.text.typed_text import clean_line
 from lms.web.forms.forms import whole
 from lms.web.lists.parts import Column
 
+MOST_COLUMNS = 4
+"""How many columns a reader can add to a list: more do not fit beside those that it has."""
+
 
 class ListAddress:
     """The address of a list: reads it from the request, and writes it with another filter, order or page."""
 
     endpoint: str
     columns: tuple[Column, ...] = ()
+    choosable: tuple[Column, ...] = ()
+    """Columns that are shown where the address names them in `columns`."""
     order: str = ""
     """The column that the list is sorted by unless the address names one; by default the first that sorts."""
     filters: Mapping[str, Collection[str] | Callable[[], Collection[str]] | None] = {}
@@ -70,8 +75,10 @@ class ListAddress:
             ignored.append("size")
             size = self.size
         page = max(_whole(args, "page", 1, ignored), 1)
+        named = {name for text in args.getlist("columns") for name in text.split(",")} if self.choosable else set()
+        columns = tuple(column.name for column in self.choosable if column.name in named)[:MOST_COLUMNS]
         self.ignored = tuple(dict.fromkeys(ignored))
-        return ListRequest(clean_line(args.get("q"))[:TEXT_LENGTH], filters, sort, descending, page, size)
+        return ListRequest(clean_line(args.get("q"))[:TEXT_LENGTH], filters, sort, descending, page, size, columns)
 
     def ignore(self, *names: str) -> None:
         """Leaves out filters whose values turned out to be unknown."""
@@ -111,6 +118,8 @@ class ListAddress:
         parameters |= request.filters
         if (request.sort, request.descending) != self._default_order:
             parameters["sort"] = ("-" if request.descending else "") + request.sort
+        if request.columns:
+            parameters["columns"] = ",".join(request.columns)
         if request.size != self.size:
             parameters["size"] = request.size
         if request.page > 1:

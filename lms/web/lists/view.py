@@ -18,7 +18,7 @@ from lms.core.text.i18n import _, _l, _n
 from lms.core.text.punctuation import listed, quoted
 from lms.core.time import clock
 from lms.web.api.api import integer_cursor
-from lms.web.lists.addresses import ListAddress
+from lms.web.lists.addresses import MOST_COLUMNS, ListAddress
 from lms.web.lists.parts import FILES, Chip, Column, FileColumn, Select, Text, table_file
 from lms.web.pages.time import number
 from lms.web.request.identity import current_actor
@@ -43,6 +43,7 @@ class ListView(ListAddress, Generic[Row]):
     """
 
     template: str
+    most_columns = MOST_COLUMNS
     title: Text
     """What its rows are: the caption of the table, and the name of the sheet."""
     testid: str = ""
@@ -161,7 +162,12 @@ class ListView(ListAddress, Generic[Row]):
     @property
     def headings(self) -> list[Column]:
         """The columns that are shown."""
-        return [column for column in self.columns if column.name not in self.hidden]
+        return [*(column for column in self.columns if column.name not in self.hidden), *self.chosen_columns]
+
+    @property
+    def chosen_columns(self) -> list[Column]:
+        """The columns that the reader added."""
+        return [column for column in self.choosable if column.name in self.request.columns]
 
     @property
     def width(self) -> int:
