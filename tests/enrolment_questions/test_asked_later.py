@@ -7,7 +7,6 @@ import re
 
 import pytest
 from apiflask import APIFlask
-from lms.mail.outbox import OutboxMail
 
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import db
@@ -15,6 +14,7 @@ from lms.core.time import clock
 from lms.enrolment.queries.answers import LaterQuestions
 from lms.enrolment.queries.preview import preview_enrolments
 from lms.enrolment_questions.actions import answer, set_questions
+from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.files import find_file, keep_file, preview_file
 from lms.nominations.actions.nominating import nominate
 from lms.people.actions.files import stage_people
