@@ -159,6 +159,7 @@ def test_what_the_foot_leads_to_is_accessible(site: Site, visit: Callable[[], Vi
         visitor.is_accessible(path)
 
 
+@pytest.mark.long
 def test_changing_the_language_keeps_place_and_input(visit: Callable[..., Visitor]) -> None:
     visitor = visit()
     page = visitor.page

@@ -204,6 +204,7 @@ def test_an_incomplete_file_publishes_nothing(make: Make, lecture: Lecture, by: 
     assert get_recording(lecture.id, by=by, at=clock.now()).state is RecordingState.READY
 
 
+@pytest.mark.long
 def test_a_packager_that_dies_continues_and_publishes_once(
     make: Make, lecture: Lecture, by: Actor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

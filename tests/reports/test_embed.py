@@ -59,6 +59,7 @@ def _value_of(converter: BaseConverter) -> str:
     return "1" if isinstance(converter, IntegerConverter) else "x"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("programme")
 def test_every_other_page_refuses_to_be_framed(app: APIFlask, client: FlaskClient, make: Make) -> None:
     make.sign_in(client, make.person(roles=[Role.ADMINISTRATOR], country=None))

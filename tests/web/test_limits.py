@@ -22,6 +22,7 @@ def _limited(app: APIFlask) -> Iterator[None]:
     limiter.enabled = False
 
 
+@pytest.mark.long
 def test_a_token_bears_600_calls_a_minute_and_no_more(client: FlaskClient, make: Make) -> None:
     ada, bo = make.headers(make.person("Ada")), make.headers(make.person("Bo"))
     codes = [client.get("/api/v1/jobs/none", headers=ada).status_code for _ in range(TOKEN_CALLS.amount)]
