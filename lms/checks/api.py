@@ -55,6 +55,11 @@ QUESTION_FILE = {
             "enum": list(bank_actions.FORMATS),
             "description": "GIFT, or QTI 2.1 or 3.0 as a package or one item. Without it, the content says which.",
         },
+        "language": {
+            "type": "string",
+            "description": "The language of the texts, of questions that are in the bank under the same names. Without"
+            " it, the main language of the series, and new questions are added.",
+        },
     },
 }
 ANSWERS: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
@@ -108,7 +113,10 @@ def add_questions(slug: str, sent: dict[str, Any]) -> Any:
             raise Invalid("file", _("Send the file in the field “file”."))
         content = file.read(bank_actions.MAX_FILE_MB * 1024 * 1024 + 1)
         format = request.form.get("format")
-        answer = bank_actions.import_questions(slug, format, content, len(content), by=by, at=clock.now())
+        language = request.form.get("language", "")
+        answer = bank_actions.import_questions(
+            slug, format, content, len(content), language=language, by=by, at=clock.now()
+        )
         return jsonify(ImportAnswerOut().dump(answer))
     kind, at = sent.pop("kind"), clock.now()
     if kind is None:
@@ -277,7 +285,7 @@ def _read_attempt(slug: str, attempt_id: str) -> dict[str, Any]:
                 "matches": one.matches if "matches" in one.definition else [],
                 "answer": sitting.answer(one),
                 "right": attempt.marks.get(str(one.id), False) if is_done else None,
-                "solution": questions.right_words(one.kind, one.definition) if shows else None,
+                "solution": questions.right_words(one.kind, one.texts) if shows else None,
             }
             for one in sitting.questions
         ],

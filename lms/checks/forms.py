@@ -16,11 +16,13 @@ from lms.catalogue.models import Lecture
 from lms.catalogue.rules import resolve_local
 from lms.checks import questions
 from lms.checks.models import BankQuestion, Check, CheckKind, QuestionKind
-from lms.checks.questions import CHOICES, LISTED, Answer, Definition, ShownQuestion
+from lms.checks.questions import CHOICES, LISTED, LISTS, Answer, Definition, ShownQuestion
 from lms.checks.rules import CheckInput
 from lms.core.text.i18n import _, _l
-from lms.core.text.translations import reader_text
+from lms.core.text.translations import base_of, reader_text
 from lms.web.forms.forms import BaseForm, KnownChoice, LocalTimeField, WholeNumber
+from lms.web.forms.languages import language_choices
+from lms.web.pages.time import language_name
 
 SPARE = 3
 """How many empty rows for further answers a question's form has."""
@@ -141,6 +143,54 @@ class BankQuestionForm(BaseForm):
                 self[name].errors = [*self[name].errors, fault.reason]
 
 
+class QuestionTextsForm(BaseForm):
+    """The texts of a question in another language. Options and matches are rows beside the main ones."""
+
+    text = TextAreaField(_l("Question"))
+    forms = TextAreaField(_l("Right answers, one on each line"))
+    explanation = TextAreaField(_l("Explanation"))
+
+    def __init__(self, definition: Definition, language: str, sent: MultiDict[str, str] | None = None):
+        stored = dict((definition.get("translations") or {}).get(language, {}))
+        lists = {name: stored.pop(name, []) for name in LISTS}
+        stored["forms"] = "\n".join(stored.get("forms", ()))
+        super().__init__(formdata=sent, data=stored)
+        if "forms" not in definition:
+            del self["forms"]
+        self.lists = {
+            name: [
+                (main, typed[number] if number < len(typed) else "")
+                for number, main in enumerate(definition[name])
+                for typed in [sent.getlist(name) if sent is not None else lists[name]]
+            ]
+            for name in ("options", "matches")
+            if name in definition
+        }
+
+    def texts(self) -> dict[str, Any]:
+        """The texts as they were typed."""
+        texts: dict[str, Any] = {name: self[name].data or "" for name in ("text", "explanation")}
+        texts |= {name: [typed for _main, typed in rows] for name, rows in self.lists.items()}
+        if "forms" in self:
+            texts["forms"] = (self.forms.data or "").split("\n")
+        return texts
+
+    def take(self, error: Any) -> None:
+        """Shows what is wrong at the field of the language."""
+        for fault in error.faults:
+            name = (fault.field or "").rpartition(".")[2]
+            if name in self:
+                self[name].errors = [*self[name].errors, fault.reason]
+            else:
+                self.form_errors.append(fault.reason)
+
+
+class CheckTextsForm(BaseForm):
+    """The title of a check in another language."""
+
+    title = StringField(_l("Title"))
+
+
 class CheckForm(BaseForm):
     """A check with its rules. Times are local to the organiser's zone, named on the page."""
 
@@ -223,6 +273,14 @@ class QuestionFileForm(BaseForm):
     """A file of questions to import."""
 
     file = FileField(_l("File"))
+    language = KnownChoice(_l("Language"), default="")
+
+    def offer(self, main: str) -> None:
+        """Offers all languages; the main one is chosen where nothing is."""
+        self.language.choices = [
+            SelectChoice("", language_name(main) if main else _("Language of the series")),
+            *(choice for choice in language_choices() if base_of(str(choice.value)) != base_of(main)),
+        ]
 
 
 class ExtraTimeForm(BaseForm):

@@ -8,6 +8,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueC
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.database.session import Base, UtcDateTime, text_enum
+from lms.core.text.translations import TranslatedTexts
 from lms.people.models import new_public_id
 
 
@@ -53,8 +54,8 @@ class BankQuestion(Base):
     retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class Check(Base):
-    """A knowledge check of a series, or of one of its lectures, as staff write it.
+class Check(TranslatedTexts, Base):
+    """A knowledge check of a series, or of one of its lectures, as staff write it. Its title is in several languages.
 
     `items` are the ids of its questions in order; `drawn`: how many of them each attempt has, null for all.
     `attempts` and `minutes` are null for no limit. It can be taken from `published_at` on, and between `opens_at` and

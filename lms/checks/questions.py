@@ -9,6 +9,10 @@ A definition is plain JSON with `title` (may be empty), `text`, `explanation`, a
     matching       options, matches (the first belongs to the first option, …; further ones belong to none)
     order          options in the right order
 
+Its `translations` have, by language, `text`, `explanation`, `options` and `matches` at the places of the main ones, and
+`forms`; what is missing, and each empty option, is read in the main language (`in_language`). Marking never depends on
+a language: places are of the main lists, and the right forms of all languages are right.
+
 Answers say which of what was shown: of *one* an index, of *several* a list of them, of *matching* and *order* for each
 option as shown the index of its match, or its place from 0, or null. Every answer is right or not, nothing in between.
 """
@@ -17,6 +21,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from hashlib import blake2b
 from json import dumps
 from typing import Any
@@ -24,6 +29,7 @@ from typing import Any
 from lms.checks.models import QuestionKind
 from lms.core.base.errors import Fault, Invalid
 from lms.core.text.i18n import _
+from lms.core.text.translations import base_of, is_language, one_spelling
 from lms.core.text.typed_text import clean_line, clean_text
 
 Definition = dict[str, Any]
@@ -33,6 +39,9 @@ MAX_TEXT = 4000
 MAX_OPTION = 500
 MAX_OPTIONS = 20
 MAX_TITLE = 200
+MAX_LANGUAGES = 40
+WORDS = ("text", "explanation")
+LISTS = frozenset({"options", "matches"})
 _MAX_DIGITS = 30
 CHOICES = frozenset({QuestionKind.ONE, QuestionKind.SEVERAL})
 LISTED = frozenset({QuestionKind.MATCHING, QuestionKind.ORDER})
@@ -49,9 +58,11 @@ def decimal_of(typed: object) -> Decimal | None:
     return number if number is not None and number.is_finite() and abs(number.adjusted()) <= _MAX_DIGITS else None
 
 
-def checked(kind: QuestionKind, sent: Mapping[str, Any]) -> Definition:
-    """A definition as it is stored. Raises Invalid (`text`, `explanation`, `options`, `right`, `matches`, `value`,
-    `tolerance`, `forms`, `title`)."""
+def checked(kind: QuestionKind, sent: Mapping[str, Any], *, main: str = "") -> Definition:
+    """A definition as it is stored. `main` is the language of the main texts, which no translation can be in.
+
+    Raises Invalid (`text`, `explanation`, `options`, `right`, `matches`, `value`, `tolerance`, `forms`, `title`,
+    `translations.fr`, `translations.fr.options`)."""
     faults: list[Fault] = []
     definition: Definition = {
         "title": _line(sent.get("title"), "title", MAX_TITLE, faults),
@@ -61,6 +72,9 @@ def checked(kind: QuestionKind, sent: Mapping[str, Any]) -> Definition:
     if not definition["text"]:
         faults.append(Fault(_("Enter the question."), "text"))
     definition |= _PARTS[kind](kind, sent, faults)
+    translations = _translations(definition, sent.get("translations") or {}, main, faults)
+    if translations:
+        definition["translations"] = translations
     if faults:
         raise Invalid(faults=faults)
     return definition
@@ -157,6 +171,100 @@ _PARTS = {
 }
 
 
+def _translations(
+    definition: Definition, sent: Mapping[str, Mapping[str, Any]], main: str, faults: list[Fault]
+) -> dict[str, dict[str, Any]]:
+    checked: dict[str, dict[str, Any]] = {}
+    if len(sent) > MAX_LANGUAGES:
+        faults.append(Fault(_("Use at most %(n)s languages.", n=MAX_LANGUAGES), "translations"))
+    for language, given in list(sent.items())[:MAX_LANGUAGES]:
+        code, at = one_spelling(language), f"translations.{language[:16]}"
+        if not is_language(code):
+            reason = _("“%(code)s” is not a known language. Use a code such as en or fr.", code=code[:32])
+            faults.append(Fault(reason, at))
+            continue
+        if main and base_of(code) == base_of(main):
+            faults.append(Fault(_("The main text is in this language. Choose another one."), at))
+        texts: dict[str, Any] = {name: _text(given.get(name), f"{at}.{name}", faults) for name in WORDS}
+        for name in LISTS & definition.keys():
+            texts[name] = _at_places(given.get(name), definition[name], f"{at}.{name}", faults)
+        if "forms" in definition:
+            texts["forms"] = _lines(given.get("forms"), f"{at}.forms", 0, faults)
+        written = {name: value for name, value in texts.items() if (any(value) if isinstance(value, list) else value)}
+        if written:
+            checked[code] = written
+    return checked
+
+
+def _at_places(sent: Any, main: Sequence[str], field: str, faults: list[Fault]) -> list[str]:
+    """Texts at the places of the main ones; those of equal main ones are equal, and of others are not."""
+    lines = [_line(text, field, MAX_OPTION, faults) for text in sent or ()]
+    if lines and len(lines) != len(main):
+        reason = _("Enter as many options as in the main language: %(n)s.", n=len(main))
+        faults.append(Fault(reason, field))
+        return []
+    shown = [line or text for line, text in zip(lines, main, strict=False)]
+    if len(set(shown)) != len(set(main)) and lines:
+        faults.append(Fault(_("Two answers are the same."), field))
+    return lines
+
+
+def in_language(definition: Definition, locale: str) -> Definition:
+    """The question with its texts in a language; each text that there is none of in the main language."""
+    known = definition.get("translations") or {}
+    codes = [code for code in sorted(known) if base_of(code) == base_of(locale)]
+    if not codes:
+        return definition
+    texts = known[codes[0]]
+    shown = definition | {name: texts[name] for name in (*WORDS, "forms") if texts.get(name)}
+    for name in LISTS & texts.keys():
+        shown[name] = [text or main for text, main in zip(texts[name], definition[name], strict=True)]
+    return shown
+
+
+def languages_of_question(definition: Definition) -> list[str]:
+    """The languages of its translations."""
+    return sorted(definition.get("translations") or {})
+
+
+def file_name_of(question_id: int, definition: Definition) -> str:
+    """The name by which a question is found again when its texts come back in another language."""
+    return definition["title"] or f"question-{question_id}"
+
+
+def exported(question_id: int, definition: Definition, language: str) -> Definition:
+    """The question as a file in a language has it, or in the main language where that is empty."""
+    if not language:
+        return definition
+    return in_language(definition, language) | {"title": file_name_of(question_id, definition)}
+
+
+def texts_from(definition: Definition, sent: Definition) -> dict[str, Any] | None:
+    """The texts of a question of a file in another language; null where it does not fit this question of the bank."""
+    same = all(definition.get(name) == sent.get(name) for name in ("right", "is_true", "value", "tolerance"))
+    if not same or any(len(definition[name]) != len(sent[name]) for name in LISTS & definition.keys()):
+        return None
+    return {name: sent[name] for name in (*WORDS, *sorted(LISTS), "forms") if name in sent}
+
+
+def kept_translations(before: Definition, after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The translations of a question whose main texts have changed: options and matches follow their main text to its
+    new place, and those whose main text is new are translated again."""
+    translations = {}
+    for code, texts in (before.get("translations") or {}).items():
+        translations[code] = dict(texts)
+        for name in LISTS & texts.keys():
+            known = dict(zip(before[name], texts[name], strict=True))
+            translations[code][name] = [known.get(text, "") for text in after.get(name) or ()]
+    return translations
+
+
+def right_forms(definition: Definition) -> list[str]:
+    """The right answers of a short text, of all languages."""
+    others = (texts.get("forms", ()) for texts in (definition.get("translations") or {}).values())
+    return [*definition["forms"], *(form for forms in others for form in forms)]
+
+
 def digest_of(content: object) -> str:
     """The same for the same content."""
     return blake2b(dumps(content, sort_keys=True, ensure_ascii=False).encode(), digest_size=16).hexdigest()
@@ -183,25 +291,32 @@ class ShownQuestion:
     definition: Definition = field(repr=False)
     order: tuple[int, ...] = ()
     match_order: tuple[int, ...] = ()
+    locale: str = ""
+    """The language of its reader."""
+
+    @cached_property
+    def texts(self) -> Definition:
+        """The definition in the language of the reader."""
+        return in_language(self.definition, self.locale)
 
     @property
     def text(self) -> str:
         """The question."""
-        return str(self.definition["text"])
+        return str(self.texts["text"])
 
     @property
     def options(self) -> list[str]:
         """The options in the order in which they are shown."""
-        return [self.definition["options"][number] for number in self.order]
+        return [self.texts["options"][number] for number in self.order]
 
     @property
     def matches(self) -> list[str]:
         """Returns what options can be matched with, as shown; equal ones once."""
-        return [self.definition["matches"][number] for number in self.match_order]
+        return [self.texts["matches"][number] for number in self.match_order]
 
 
-def shown_of(item: Mapping[str, Any], seed: str, *, shuffles: bool) -> ShownQuestion:
-    """How an attempt with this seed shows a question of a version."""
+def shown_of(item: Mapping[str, Any], seed: str, *, shuffles: bool, locale: str = "") -> ShownQuestion:
+    """How an attempt with this seed shows a question of a version, to a reader of a language."""
     kind, definition = QuestionKind(item["kind"]), item["definition"]
     own_seed = f"{seed}/{item['id']}"
     count = len(definition.get("options", ()))
@@ -211,16 +326,16 @@ def shown_of(item: Mapping[str, Any], seed: str, *, shuffles: bool) -> ShownQues
     match_order = [
         number for number in drawn_order(f"{own_seed}/m", len(matches)) if first_places[matches[number]] == number
     ]
-    return ShownQuestion(item["id"], kind, definition, tuple(order), tuple(match_order))
+    return ShownQuestion(item["id"], kind, definition, tuple(order), tuple(match_order), locale)
 
 
-def drawn_items(content: Mapping[str, Any], seed: str) -> list[ShownQuestion]:
-    """The questions of an attempt, in its order."""
+def drawn_items(content: Mapping[str, Any], seed: str, locale: str = "") -> list[ShownQuestion]:
+    """The questions of an attempt, in its order, in the reader's language."""
     items: Sequence[Mapping[str, Any]] = content["items"]
     chosen = drawn_order(seed, len(items))[: content["drawn"] or len(items)]
     if not content["shuffle"]:
         chosen.sort()
-    return [shown_of(items[number], seed, shuffles=content["shuffle"]) for number in chosen]
+    return [shown_of(items[number], seed, shuffles=content["shuffle"], locale=locale) for number in chosen]
 
 
 def checked_answer(question: ShownQuestion, sent: Answer) -> Answer:
@@ -273,9 +388,9 @@ def is_right(question: ShownQuestion, answer: Answer) -> bool:
             return number is not None and abs(number - Decimal(definition["value"])) <= Decimal(definition["tolerance"])
         case QuestionKind.SHORT_TEXT:
             is_exact = definition["is_case_sensitive"]
-            return _plain(answer, is_exact) in {_plain(form, is_exact) for form in definition["forms"]}
+            return _plain(answer, is_exact) in {_plain(form, is_exact) for form in right_forms(definition)}
         case QuestionKind.MATCHING:
-            given = [None if one is None else question.matches[one] for one in answer]
+            given = [None if one is None else definition["matches"][question.match_order[one]] for one in answer]
             return given == [definition["matches"][number] for number in question.order]
         case QuestionKind.ORDER:
             return bool(answer == list(question.order))
@@ -296,7 +411,8 @@ def right_answer(question: ShownQuestion) -> Answer:
         case QuestionKind.SHORT_TEXT:
             return definition["forms"][0]
         case QuestionKind.MATCHING:
-            return [question.matches.index(definition["matches"][number]) for number in question.order]
+            shown = [definition["matches"][number] for number in question.match_order]
+            return [shown.index(definition["matches"][number]) for number in question.order]
         case QuestionKind.ORDER:
             return list(question.order)
 

@@ -13,6 +13,21 @@ from lms.web.api.api import AnswerSchema, Instant
 _KINDS = {"enum": [kind.value for kind in QuestionKind]}
 
 
+class QuestionTextsIn(Schema):
+    """The texts of a question in another language. `options` and `matches` are at the places of the main ones; an empty
+    one is read in the main language. `forms` are right beside those of the other languages."""
+
+    text = String(load_default="")
+    explanation = String(load_default="")
+    options = List(String(), load_default=list)
+    matches = List(String(), load_default=list)
+    forms = List(String(), load_default=list)
+
+
+class QuestionTextsOut(QuestionTextsIn, AnswerSchema):
+    """The texts of a question in another language."""
+
+
 class BankQuestionIn(Schema):
     """A question. `options` and `right` (the indexes of the right ones, from 0) are for `one` and `several`; `is_true`
     for `true_false`; `value` and `tolerance` for `number`; `forms`, the right answers, for `short_text`; `options` and
@@ -32,6 +47,12 @@ class BankQuestionIn(Schema):
     forms = List(String(), load_default=list)
     is_case_sensitive = Boolean(load_default=False)
     matches = List(String(), load_default=list)
+    translations = Dict(
+        keys=String(validate=Length(max=35)),
+        values=Nested(QuestionTextsIn),
+        load_default=dict,
+        metadata={"description": "The texts in other languages than the main one of the series."},
+    )
 
 
 class BankQuestionOut(AnswerSchema):
@@ -50,6 +71,7 @@ class BankQuestionOut(AnswerSchema):
     forms = List(String())
     is_case_sensitive = Boolean()
     matches = List(String())
+    translations = Dict(keys=String(), values=Nested(QuestionTextsOut))
 
 
 class BankQuestionsOut(AnswerSchema):
@@ -185,6 +207,9 @@ def question_object(row: Any) -> dict[str, Any]:
     empty: dict[str, Any] = {"options": [], "right": [], "is_true": None, "value": None, "tolerance": None, "forms": []}
     empty |= {"is_case_sensitive": False, "matches": []}
     definition = dict(row.definition)
+    bare: dict[str, Any] = {"text": "", "explanation": "", "options": [], "matches": [], "forms": []}
+    translations = definition.get("translations") or {}
+    definition["translations"] = {code: bare | texts for code, texts in translations.items()}
     for name in ("value", "tolerance"):
         if name in definition:
             definition[name] = float(definition[name])

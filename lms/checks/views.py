@@ -10,7 +10,7 @@ from datetime import datetime
 from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue.models import Lecture
+from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.series import get_series
 from lms.checks import gift, questions, rules
@@ -20,8 +20,10 @@ from lms.checks.actions import checks as check_actions
 from lms.checks.forms import (
     BankQuestionForm,
     CheckForm,
+    CheckTextsForm,
     ExtraTimeForm,
     QuestionFileForm,
+    QuestionTextsForm,
     answers_in,
     check_kind_words,
     kind_words,
@@ -32,12 +34,14 @@ from lms.checks.qti import writing as qti
 from lms.checks.queries import checks as queries
 from lms.checks.queries.checks import Sitting
 from lms.checks.queries.results import count_results, item_shares
-from lms.checks.questions import name_of
+from lms.checks.questions import languages_of_question, name_of
 from lms.core.base.errors import DomainError, Invalid, NotFound
 from lms.core.base.roles import Actor, Role
 from lms.core.text.i18n import _, _n
+from lms.core.text.translations import base_of, is_language, main_language, one_spelling
 from lms.core.time import clock
 from lms.web.forms.forms import whole
+from lms.web.forms.languages import language_choices
 from lms.web.lists.routes import list_files, list_page
 from lms.web.pages.time import number, viewer_zone
 from lms.web.request.bodies import upload_limit
@@ -61,13 +65,18 @@ def question_bank(slug: str) -> ResponseReturnValue:
 def _bank(slug: str, form: QuestionFileForm | None = None, preview: bank_actions.QuestionsPreview | None = None) -> str:
     by = current_actor()
     series = queries.get_series_to_edit(slug, by=by)
+    rows = queries.list_questions(series, by=by)
+    if form is None:
+        form = QuestionFileForm(formdata=None)
+        form.offer(main_language(series))
     return render_template(
         "checks/bank.html",
         series=series,
-        rows=queries.list_questions(series, by=by),
+        rows=rows,
+        languages=sorted({code for row in rows for code in languages_of_question(row.definition)}),
         shares=item_shares(series, by=by),
         kinds=kind_words(),
-        form=form or QuestionFileForm(),
+        form=form,
         preview=preview,
         max_mb=bank_actions.MAX_FILE_MB,
     )
@@ -79,11 +88,12 @@ def _bank(slug: str, form: QuestionFileForm | None = None, preview: bank_actions
 def import_questions(slug: str) -> ResponseReturnValue:
     """Shows what the questions of a GIFT or QTI file would add, and adds them once that is confirmed (`staged`)."""
     form, by, at = QuestionFileForm(), current_actor(), clock.now()
+    form.offer(main_language(queries.get_series_to_edit(slug, by=by)))
     if not form.validate():
         return _bank(slug, form), 422
     try:
         if "staged" not in request.form:
-            return _bank(slug, form, _previewed(slug, by=by, at=at))
+            return _bank(slug, form, _previewed(slug, form.language.data or "", by=by, at=at))
         answer = bank_actions.confirm_questions(slug, request.form["staged"], by=by, at=at)
     except Invalid as error:
         form.take(error)
@@ -93,33 +103,39 @@ def import_questions(slug: str) -> ResponseReturnValue:
             raise
         form.form_errors.append(error.message)
         return _bank(slug, form), error.status
-    flash(_n("%(n)s question added.", "%(n)s questions added.", answer.created, n=number(answer.created)), "done")
+    added = _n("%(n)s question added.", "%(n)s questions added.", answer.created, n=number(answer.created))
+    flash(_("Texts saved: %(n)s.", n=number(answer.updated)) if answer.updated else added, "done")
     return redirect(url_for(".question_bank", slug=slug), 303)
 
 
-def _previewed(slug: str, *, by: Actor, at: datetime) -> bank_actions.QuestionsPreview:
+def _previewed(slug: str, language: str, *, by: Actor, at: datetime) -> bank_actions.QuestionsPreview:
     sent = request.files.get("file")
     if sent is None or not sent.filename:
         raise Invalid("file", _("Choose a file."))
     content = sent.read(bank_actions.MAX_FILE_MB * 1024 * 1024 + 1)
-    return bank_actions.preview_questions(slug, content, len(content), by=by, at=at)
+    return bank_actions.preview_questions(slug, content, len(content), language=language, by=by, at=at)
 
 
 @bp.get("/series/<slug>/question-bank.<format>")
 @allow(*STAFF)
 def export_questions(slug: str, format: str) -> Response:
     """Downloads the question bank as GIFT (`gift`), of which comments name questions of kinds that the format does not
-    have, or as a package of QTI (`qti-2.1`, `qti-3.0`)."""
+    have, or as a package of QTI (`qti-2.1`, `qti-3.0`). `language`: the texts in another language than the main one, of
+    the questions that have any; a file in it comes back into this language by the names of its questions."""
     by = current_actor()
     series = queries.get_series_to_edit(slug, by=by)
     rows = queries.list_questions(series, by=by)
+    language = _other_language(series)
+    items = [(row.id, row.kind, questions.exported(row.id, row.definition, language)) for row in rows]
+    if language:
+        slug = f"{slug}-{language}"
     version = format.removeprefix("qti-")
     if format == "gift":
-        text, left_out = gift.write((row.kind, row.definition) for row in rows)
+        text, left_out = gift.write((kind, definition) for _id, kind, definition in items)
         comments = "".join(f"// Not in this format: {' '.join(name.split())}\n" for name in left_out)
         content, kind, name = f"{comments}\n{text}".encode(), "text/plain; charset=utf-8", f"{slug}.gift.txt"
     elif format != version and version in qti.VERSIONS:
-        content = qti.write(((row.id, row.kind, row.definition) for row in rows), version)
+        content = qti.write(iter(items), version)
         kind, name = "application/zip", f"{slug}-{format}.zip"
     else:
         raise NotFound
@@ -143,8 +159,37 @@ def new_question(slug: str) -> ResponseReturnValue:
 def edit_question(slug: str, question_id: int) -> ResponseReturnValue:
     """Changes a question. People who have begun a check with it finish with the question as it was."""
     by = current_actor()
-    row = queries.get_question(queries.get_series_to_edit(slug, by=by), question_id, by=by)
+    series = queries.get_series_to_edit(slug, by=by)
+    row = queries.get_question(series, question_id, by=by)
+    if language := _other_language(series):
+        return _translate_question(series, row, language)
     return _edit_question(slug, row, row.kind)
+
+
+def _other_language(series: Series) -> str:
+    """The language whose texts the address asks for; empty for the main one. Raises NotFound for no language."""
+    language = one_spelling(request.args.get("language", ""))
+    if language and not is_language(language):
+        raise NotFound
+    return "" if base_of(language) == base_of(main_language(series)) else language
+
+
+def _translate_question(series: Series, row: BankQuestion, language: str) -> ResponseReturnValue:
+    by, status, slug, question_id = current_actor(), 200, series.slug, row.id
+    form = QuestionTextsForm(row.definition, language, request.form if request.method == "POST" else None)
+    if request.method == "POST":
+
+        def work() -> None:
+            bank_actions.translate_question(slug, question_id, language, form.texts(), by=by, at=clock.now())
+
+        refusal = form.attempt(work)
+        if refusal is None:
+            flash(_("Question saved."), "done")
+            return redirect(url_for(".edit_question", slug=slug, question_id=question_id), 303)
+        status = refusal
+        series = queries.get_series_to_edit(slug, by=by)
+        row = queries.get_question(series, question_id, by=by)
+    return render_template("checks/question_texts.html", series=series, row=row, form=form, language=language), status
 
 
 def _edit_question(slug: str, row: BankQuestion | None, kind: QuestionKind) -> ResponseReturnValue:
@@ -170,6 +215,8 @@ def _edit_question(slug: str, row: BankQuestion | None, kind: QuestionKind) -> R
         kind=kind,
         kinds=kind_words(),
         question_id=row.id if row else None,
+        languages=languages_of_question(row.definition) if row else [],
+        further=language_choices(),
     )
     return page, status
 
@@ -244,7 +291,29 @@ def new_check(slug: str) -> ResponseReturnValue:
 def edit_check(slug: str, check_id: int) -> ResponseReturnValue:
     """Changes a check. People who have begun it finish the version that they began."""
     by = current_actor()
-    return _edit_check(slug, queries.get_check(queries.get_series_to_edit(slug, by=by), check_id, by=by))
+    series = queries.get_series_to_edit(slug, by=by)
+    row = queries.get_check(series, check_id, by=by)
+    if language := _other_language(series):
+        return _translate_check(series, row, language)
+    return _edit_check(slug, row)
+
+
+def _translate_check(series: Series, row: Check, language: str) -> ResponseReturnValue:
+    by, status, slug, check_id = current_actor(), 200, series.slug, row.id
+    form = CheckTextsForm(data=(row.translations or {}).get(language, {}))
+    if request.method == "POST":
+
+        def work() -> None:
+            check_actions.translate_check(slug, check_id, language, form.title.data or "", by=by, at=clock.now())
+
+        refusal = form.attempt(work)
+        if refusal is None:
+            flash(_("Knowledge check saved."), "done")
+            return redirect(url_for(".edit_check", slug=slug, check_id=check_id), 303)
+        status = refusal
+        series = queries.get_series_to_edit(slug, by=by)
+        row = queries.get_check(series, check_id, by=by)
+    return render_template("checks/check_texts.html", series=series, check=row, form=form, language=language), status
 
 
 def _edit_check(slug: str, row: Check | None) -> ResponseReturnValue:
@@ -263,7 +332,15 @@ def _edit_check(slug: str, row: Check | None) -> ResponseReturnValue:
         status = refusal
         series = queries.get_series_to_edit(slug, by=by)
         row = queries.get_check(series, row_id, by=by) if row_id else None
-    page = render_template("checks/edit.html", series=series, check=row, form=form, zone=form.zone)
+    page = render_template(
+        "checks/edit.html",
+        series=series,
+        check=row,
+        form=form,
+        zone=form.zone,
+        languages=sorted(row.translations or {}) if row else [],
+        further=language_choices(),
+    )
     return page, status
 
 
@@ -389,7 +466,7 @@ def _result(sitting: Sitting) -> str:
             "question": one,
             "right": marks.get(str(one.id), False),
             "answer": questions.words_of(one, sitting.answer(one)),
-            "solution": questions.right_words(one.kind, one.definition),
+            "solution": questions.right_words(one.kind, one.texts),
         }
         for one in sitting.questions
     ]

@@ -42,7 +42,7 @@ def add_open_questions(event: EnrolmentAnswersAsked) -> None:
 
 @handles(LaterQuestionsAsked)
 def count_later(event: LaterQuestionsAsked) -> None:
-    """What people are asked who are enrolled by somebody else."""
+    """How many questions people are asked who are enrolled by somebody else."""
     event.counts.extend(count_to_come(event.series_id, event.people, at=event.at))
 
 

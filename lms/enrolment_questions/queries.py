@@ -260,8 +260,8 @@ def _holds(key: str, value: str | None) -> ColumnElement[bool]:
     """Whether stored answers have an option, alone or in a list, or without a value any answer to the question."""
     if is_sqlite():
         parts = func.json_each(EnrolmentAnswers.answers, f'$."{key}"').table_valued("value")
-        found = select(parts.c.value).correlate(EnrolmentAnswers)
-        return (found if value is None else found.where(parts.c.value == value)).exists()
+        matching = select(parts.c.value).correlate(EnrolmentAnswers)
+        return (matching if value is None else matching.where(parts.c.value == value)).exists()
     answers = cast(EnrolmentAnswers.answers, JSONB)
     if value is None:
         return func.jsonb_exists(answers, key)

@@ -35,7 +35,6 @@ SMALLER = {
     "certificates/public_keys.py": LAYER,
     "certificates/queries/render_jobs.py": CYCLE,
     "core/base/disclosure.py": "feedback and polls use it, which do not know each other",
-    "core/base/lists.py": ALONE,
     "enrolment/outdated_mails.py": LAYER,
     "dashboards/forms.py": LAYER,
     "dashboards/structured.py": LAYER,

@@ -23,6 +23,7 @@ from lms.core.database.session import action, db, one_at_a_time
 from lms.core.storage.foreign_files import TABLES, read_foreign
 from lms.core.storage.staged import StagedFiles
 from lms.core.text.i18n import _
+from lms.core.text.translations import base_of, is_language, main_language, one_spelling
 
 MAX_FILE_MB = 10
 FORMATS = {"gift": "lms.checks.gift:read", "qti": "lms.checks.qti.reading:read"}
@@ -30,9 +31,11 @@ FORMATS = {"gift": "lms.checks.gift:read", "qti": "lms.checks.qti.reading:read"}
 
 @dataclass(frozen=True)
 class _ReadFile:
-    """Questions of a file, each as its reader gives it, and what could not be read."""
+    """Questions of a file, each as its reader gives it, and what could not be read. `language` is that of its texts;
+    empty for the main one."""
 
     items: list[dict[str, Any]]
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class QuestionsPreview:
     file_id: str
     answer: ImportAnswer
     new: Sequence[tuple[QuestionKind, str]]
+    language: str = ""
 
 
 STAGED = StagedFiles("questions", _ReadFile)
@@ -53,13 +57,16 @@ def save_question(
     slug: str, question_id: int | None, kind: QuestionKind, sent: Mapping[str, Any], *, by: Actor, at: datetime
 ) -> int:
     """Adds a question to the bank of a series, or changes one; returns its id. The same question again is not added
-    twice.
+    twice. A changed one keeps its texts in other languages unless `sent` has `translations`.
 
     People who have begun a check with it finish with the question as it was. For staff of the series: raises NotFound
     and Forbidden for others, Invalid as `questions.checked`, and Refused for a full bank.
     """
     series = get_series_to_edit(slug, by=by)
-    definition = questions.checked(kind, sent)
+    if question_id is not None and "translations" not in sent:
+        before = get_question(series, question_id, by=by).definition
+        sent = {**sent, "translations": questions.kept_translations(before, _with_lists(kind, sent))}
+    definition = questions.checked(kind, sent, main=main_language(series))
     digest = questions.digest_of([kind, definition])
     if question_id is None:
         _hold_bank(series, 1)
@@ -82,6 +89,25 @@ def save_question(
     return row.id
 
 
+def _with_lists(kind: QuestionKind, sent: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A question that was typed as it would be stored without its translations; as it was typed where it is wrong."""
+    try:
+        return questions.checked(kind, sent)
+    except Invalid:
+        return {}
+
+
+@action
+def translate_question(
+    slug: str, question_id: int, language: str, texts: Mapping[str, Any], *, by: Actor, at: datetime
+) -> None:
+    """Writes the texts of a question in another language; without any text, the language goes. Raises as
+    `save_question`."""
+    row = get_question(get_series_to_edit(slug, by=by), question_id, by=by)
+    translations = {**(row.definition.get("translations") or {}), one_spelling(language): texts}
+    save_question(slug, question_id, row.kind, {**row.definition, "translations": translations}, by=by, at=at)
+
+
 @action
 def retire_question(slug: str, question_id: int, *, by: Actor, at: datetime) -> None:
     """Takes a question out of the bank. Raises Refused while a check has it; NotFound and Forbidden as above."""
@@ -95,27 +121,45 @@ def retire_question(slug: str, question_id: int, *, by: Actor, at: datetime) -> 
 
 
 def import_questions(
-    slug: str, format: str | None, content: bytes, size: int, *, by: Actor, at: datetime
+    slug: str, format: str | None, content: bytes, size: int, *, language: str = "", by: Actor, at: datetime
 ) -> ImportAnswer:
     """Adds the questions of a file to the bank. Its format is known by its content, where none is given. What cannot be
     read is named by its file and line; questions that are in the bank already are left unchanged, so that the same file
-    twice adds nothing.
+    twice adds nothing. A file in another language than the main one has the texts of questions that are in the bank,
+    known by their names as the export writes them; the answer then counts these as updated.
 
     Raises NotFound and Forbidden for others than staff of the series, TooLarge, WrongKind, and Invalid (`file`,
     `format`).
     """
-    return _add_all(slug, _read(slug, format, content, size, by=by), by=by, at=at)
+    file = _ReadFile(_read(slug, format, content, size, by=by), _checked_language(slug, language, by=by))
+    return _add_all(slug, file, by=by, at=at)
 
 
-def preview_questions(slug: str, content: bytes, size: int, *, by: Actor, at: datetime) -> QuestionsPreview:
+def _checked_language(slug: str, language: str, *, by: Actor) -> str:
+    """The language of a file; empty for the main one. Raises Invalid (`language`)."""
+    code = one_spelling(language)
+    if code and not is_language(code):
+        raise Invalid("language", _("Choose an option from the list."))
+    return "" if base_of(code) == base_of(main_language(get_series_to_edit(slug, by=by))) else code
+
+
+def preview_questions(
+    slug: str, content: bytes, size: int, *, language: str = "", by: Actor, at: datetime
+) -> QuestionsPreview:
     """Returns what the questions of a file would add to the bank, and keeps them for `confirm_questions`. Raises as
     `import_questions`."""
-    items = _read(slug, None, content, size, by=by)
-    answer, rows = _sorted(get_series_to_edit(slug, by=by), items, at)
-    file_id = uuid4().hex if rows else ""
-    if rows:
-        STAGED.keep(file_id, _ReadFile(items), by=by, at=at)
-    return QuestionsPreview(file_id, answer, [(row.kind, questions.name_of(row.definition)) for row in rows])
+    file = _ReadFile(_read(slug, None, content, size, by=by), _checked_language(slug, language, by=by))
+    series = get_series_to_edit(slug, by=by)
+    if file.language:
+        answer, texts = _texts_of(series, file)
+        new = [(row.kind, questions.name_of(given)) for row, given in texts]
+    else:
+        answer, rows = _sorted(series, file.items, at)
+        new = [(row.kind, questions.name_of(row.definition)) for row in rows]
+    file_id = uuid4().hex if new else ""
+    if new:
+        STAGED.keep(file_id, file, by=by, at=at)
+    return QuestionsPreview(file_id, answer, new, file.language)
 
 
 def confirm_questions(slug: str, file_id: str, *, by: Actor, at: datetime) -> ImportAnswer:
@@ -126,7 +170,7 @@ def confirm_questions(slug: str, file_id: str, *, by: Actor, at: datetime) -> Im
     if staged is None:
         reason = _("This upload has expired or was already processed. If it was not imported, upload the file again.")
         raise Invalid("file", reason)
-    answer = _add_all(slug, staged.items, by=by, at=at)
+    answer = _add_all(slug, staged, by=by, at=at)
     STAGED.drop(file_id, by=by)
     return answer
 
@@ -144,10 +188,19 @@ def _read(slug: str, format: str | None, content: bytes, size: int, *, by: Actor
 
 
 @action
-def _add_all(slug: str, items: Sequence[Mapping[str, Any]], *, by: Actor, at: datetime) -> ImportAnswer:
+def _add_all(slug: str, file: _ReadFile, *, by: Actor, at: datetime) -> ImportAnswer:
     series = get_series_to_edit(slug, by=by)
     _hold_bank(series, 0)
-    answer, rows = _sorted(series, items, at)
+    if file.language:
+        answer, texts = _texts_of(series, file)
+        for row, given in texts:
+            row.definition, row.changed_at = given, at
+            row.digest = questions.digest_of([row.kind, given])
+        db.session.flush()
+        audit.record("import_questions", by=by, at=at, detail={"updated": answer.updated}, series=series.id)
+        renew_versions(series, at=at)
+        return answer
+    answer, rows = _sorted(series, file.items, at)
     db.session.add_all(rows)
     db.session.flush()
     _check_room(count_questions(series.id))
@@ -183,6 +236,39 @@ def _sorted(
         answer.created += 1
         rows.append(BankQuestion(series_id=series.id, kind=kind, definition=definition, digest=digest, changed_at=at))
     return answer, rows
+
+
+def _texts_of(series: Series, file: _ReadFile) -> tuple[ImportAnswer, list[tuple[BankQuestion, questions.Definition]]]:
+    """Returns what becomes of the questions of a file in another language, and the new definitions of those of the bank
+    whose texts they are."""
+    answer, changed = ImportAnswer(rows=len(file.items)), []
+    query = select(BankQuestion).where(BankQuestion.series_id == series.id, BankQuestion.retired_at.is_(None))
+    bank = {(row.kind, questions.file_name_of(row.id, row.definition)): row for row in db.session.scalars(query)}
+    for item in file.items:
+        if "fault" in item:
+            answer.rejected.append(_fault(item, item["fault"]))
+            continue
+        kind = QuestionKind(item["kind"])
+        try:
+            sent = questions.checked(kind, item["definition"])
+            row = bank.get((kind, sent["title"]))
+            texts = questions.texts_from(row.definition, sent) if row is not None else None
+            if row is None or texts is None:
+                reason = _("No question of the bank has this name, this kind and as many answers.")
+                answer.rejected.append(_fault(item, reason))
+                continue
+            known = row.definition.get("translations") or {}
+            sent = {**row.definition, "translations": {**known, file.language: texts}}
+            definition = questions.checked(kind, sent, main=main_language(series))
+        except Invalid as error:
+            answer.rejected += [_fault(item, fault.reason) for fault in error.faults]
+            continue
+        if definition == row.definition:
+            answer.unchanged += 1
+        else:
+            answer.updated += 1
+            changed.append((row, definition))
+    return answer, changed
 
 
 def _fault(item: Mapping[str, Any], reason: str) -> Fault:

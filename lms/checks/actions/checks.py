@@ -25,12 +25,15 @@ from lms.core.base.roles import Actor
 from lms.core.database import audit
 from lms.core.database.session import action, db, one_at_a_time
 from lms.core.text.i18n import _
+from lms.core.text.translations import base_of, is_language, main_language, one_spelling, with_translation
+from lms.core.text.typed_text import clean_line
 from lms.core.time.clock import reporting_zone
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.rules import is_enrolled
 from lms.people.queries.persons import find_person_id
 
-_AS_THEY_ARE = ("kind", "title", "drawn", "pass_percent", "attempts", "minutes", "shuffle", "shows_answers")
+_AS_THEY_ARE = ("kind", "title", "drawn", "pass_percent", "attempts", "minutes", "shuffle", "shows_answers",
+               "translations")  # fmt: skip
 
 
 @action
@@ -66,6 +69,20 @@ def save_check(slug: str, check_id: int | None, typed: CheckInput, *, by: Actor,
     if check.published_at is not None:
         _renew_version(check, at)
     return check.id
+
+
+@action
+def translate_check(slug: str, check_id: int, language: str, title: str, *, by: Actor, at: datetime) -> None:
+    """Writes the title of a check in another language; an empty one is removed. Raises NotFound, Forbidden, Invalid."""
+    series = get_series_to_edit(slug, by=by)
+    check = get_check(series, check_id, by=by)
+    code, line = one_spelling(language), clean_line(title)
+    if not is_language(code) or base_of(code) == base_of(main_language(series)):
+        raise Invalid("language", _("The main text is in this language. Choose another one."))
+    if len(line) > 200:
+        raise Invalid("title", _("Use at most %(n)s characters.", n=200))
+    check.translations = with_translation(check.translations or {}, code, {"title": line})
+    audit.record("save_check", by=by, at=at, detail={"check": check.id}, series=series.id)
 
 
 @action

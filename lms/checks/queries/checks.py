@@ -18,6 +18,7 @@ from lms.checks.rules import CheckState
 from lms.core.base.errors import NotFound
 from lms.core.base.roles import Actor
 from lms.core.database.session import db, read, read_value
+from lms.core.text.i18n import reader_locale
 from lms.enrolment.membership import enrolled_among
 from lms.people.queries.persons import members
 
@@ -204,7 +205,7 @@ def sitting_of(attempt: Attempt, *, by: Actor) -> Sitting:
     check = db.session.get_one(Check, attempt.check_id, populate_existing=True)
     content = db.session.get_one(CheckVersion, attempt.version_id).content
     series = get_series_by_id(check.series_id, by=by)
-    shown = questions.drawn_items(content, attempt.public_id)
+    shown = questions.drawn_items(content, attempt.public_id, reader_locale())
     return Sitting(series, check, attempt, content, shown, rules.end_of(attempt, check))
 
 
@@ -227,7 +228,7 @@ def export_of_person(person_id: int) -> list[dict[str, Any]]:
             "passed": attempt.passed,
             "answers": [
                 {"question": one.text, "answer": questions.words_of(one, attempt.answers.get(str(one.id)))}
-                for one in questions.drawn_items(content, attempt.public_id)
+                for one in questions.drawn_items(content, attempt.public_id, reader_locale())
             ],
         }
         for attempt, title, content in db.session.execute(query)

@@ -44,7 +44,7 @@ def list_questions(series: Series, *, by: Actor) -> tuple[Question, ...]:
 
 
 def values_of(question: Question) -> tuple[str, ...]:
-    """What a list can be filtered by: the options of a choice, else whether there is an answer."""
+    """Returns what a list can be filtered by: the options of a choice, else whether there is an answer."""
     return question.options if question.kind in CHOICES else (GIVEN, NOT_GIVEN)
 
 
@@ -65,7 +65,7 @@ def given_by(
 
 
 def having_answers(series: Series, where: Mapping[str, str], *, by: Actor) -> list[ColumnElement[bool]]:
-    """What holds of people who chose these options, or answered at all, by the key of the question.
+    """Returns what holds of people who chose these options, or answered at all, by the key of the question.
 
     People whose profile is not shared yet have neither answered nor not. Raises Forbidden, Invalid.
     """
@@ -105,6 +105,6 @@ def count_to_come(series_id: int, people: Sequence[Asked], *, by: Actor, at: dat
 
 def questions_to_come(series_id: int, people: Sequence[Asked], *, by: Actor, at: datetime) -> LaterQuestions:
     """The questions to people who are enrolled by somebody else. Callers check permission."""
-    asked = [(least, most) for least, most in count_to_come(series_id, people, by=by, at=at) if most]
-    least, most = min((one[0] for one in asked), default=0), max((one[1] for one in asked), default=0)
-    return LaterQuestions(len(asked), least, most)
+    counts = [(least, most) for least, most in count_to_come(series_id, people, by=by, at=at) if most]
+    least, most = min((one[0] for one in counts), default=0), max((one[1] for one in counts), default=0)
+    return LaterQuestions(len(counts), least, most)

@@ -137,7 +137,7 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
     zones = {row.id: main_zone(row.code) or "" for row in countries.values()}
     people = contact_of([one.person_id for one in nominations if one.person_id is not None])
     claimed = has_claimed(list(people))
-    asked = count_to_come(
+    question_counts = count_to_come(
         series.id,
         [
             (
@@ -152,7 +152,7 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
     )
     names = _names([one.nominated_by_id for one in nominations if one.nominated_by_id is not None])
     mails: list[dict[str, Any]] = []
-    for nomination, secret, questions in zip(nominations, secrets, asked, strict=True):
+    for nomination, secret, questions in zip(nominations, secrets, question_counts, strict=True):
         if nomination.email_key in skip:
             continue
         person = people.get(nomination.person_id or 0)

@@ -133,10 +133,10 @@ def _questions_of(pending: Any, at: datetime) -> LaterQuestions:
     groups: dict[int, list[Asked]] = {}
     for series_id, person_id, code, sector in read(query.outerjoin(Person, Person.id == Nomination.person_id)):
         groups.setdefault(series_id, []).append((person_id, code, sector.value if sector else None))
-    found = [questions_to_come(series_id, people, by=SYSTEM, at=at) for series_id, people in groups.items()]
-    asked = [one for one in found if one.people]
-    people = sum(one.people for one in asked)
-    return LaterQuestions(people, min((x.least for x in asked), default=0), max((x.most for x in asked), default=0))
+    by_series = [questions_to_come(series_id, people, by=SYSTEM, at=at) for series_id, people in groups.items()]
+    later = [one for one in by_series if one.people]
+    people = sum(one.people for one in later)
+    return LaterQuestions(people, min((x.least for x in later), default=0), max((x.most for x in later), default=0))
 
 
 def _effects(groups: Sequence[Any], at: datetime) -> list[SeriesEffect]:
