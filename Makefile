@@ -23,7 +23,7 @@ help: ## lists the targets
 .PHONY: demo
 demo: $(VENV)/.made ## builds the demonstration programme and serves it (PORT=8000, PEOPLE=, KEEP=1, LMS_DATA)
 	@$(MAKE) -j2 catalogues small-fonts
-	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep) --beside "$(MAKE) assets" --afterwards "$(MAKE) -k video fonts"
+	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep) --beside "nice -n 19 $(MAKE) assets" --afterwards "$(MAKE) -k video fonts"
 
 .PHONY: serve
 serve: $(VENV)/.build assets ## serves the checkout and takes in each change of a file (PORT=8000, PEOPLE=2000, EMPTY=1, LMS_DATA)
