@@ -66,6 +66,7 @@ class SeriesPlan:
     size: int
     audience: list[str]
     lectures: tuple[LecturePlan, ...]
+    min_feedback: int | None = None
     text_language: str | None = None
     translations: Translations = field(default_factory=dict)
 

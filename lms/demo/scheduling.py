@@ -108,6 +108,7 @@ def _series_input(plan: SeriesPlan, demonstration: Demonstration, addresses: dic
         policy=PolicyInput(
             min_lectures_percent=plan.min_lectures_percent,
             certificate=CertificateKind(plan.certificate) if plan.certificate else None,
+            min_feedback=plan.min_feedback,
         ),
     )
 
