@@ -20,6 +20,7 @@ from lms.core.base.events import (
     ConditionsAsked,
     CountriesMerged,
     CountryMergeUndone,
+    EarnedAsked,
     GrowthAsked,
     LectureScheduled,
     MergeUndone,
@@ -96,6 +97,12 @@ def add_progress(event: ProgressAsked) -> None:
 def add_conditions(event: ConditionsAsked) -> None:
     """Adds what somebody has to do still besides attending."""
     event.others.update(conditions.others_of(event.series_id, event.person_id, at=event.at)._asdict())
+
+
+@handles(EarnedAsked)
+def add_waiting(event: EarnedAsked) -> None:
+    """Adds how many people have earned the certificate and do not have it yet."""
+    event.waiting.append(progress.count_waiting(event.series_id, by=event.by, at=event.at))
 
 
 @handles(RequirementAsked)

@@ -16,7 +16,7 @@ have missed it, when nothing of that kind remains for the person and no draft wa
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -170,6 +170,11 @@ class Standing:
             self.requirement,
             others=others,
         )
+
+    @property
+    def can_attend_enough(self) -> bool:
+        """Whether it can be earned, feedback left aside: of that, staff read only `lacks_only_feedback`."""
+        return replace(self, feedback=None).can_be_earned
 
     @property
     def is_over(self) -> bool:

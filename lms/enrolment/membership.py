@@ -3,15 +3,29 @@
 Rosters, a person's page, credits and groups join these queries. Ids of people are canonical, as input and output.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, except_, exists, func, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    case,
+    except_,
+    exists,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+)
 from sqlalchemy.orm import aliased
 
 from lms.catalogue.models import Lecture, LectureChange
 from lms.core.database.bulk import among
-from lms.core.database.session import db, read, read_column
+from lms.core.database.session import UtcDateTime, db, read, read_column
 from lms.enrolment.models import Enrolment, EnrolmentSpan, EnrolmentStatus
 from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, Registered, is_of, speaking
 from lms.people.models import Person
@@ -35,14 +49,19 @@ def _had_place() -> ColumnElement[bool]:
     return or_(latest, earlier)
 
 
-def _entered_afterwards() -> ColumnElement[bool]:
-    """Whether the start of the `Lecture` was entered when it was over already."""
+def _entered_at() -> ColumnElement[Any]:
+    """When the start of the `Lecture` was entered last."""
     started = (
         select(func.max(LectureChange.at))
         .where(LectureChange.lecture_id == Lecture.id, LectureChange.what == "started")
         .correlate(Lecture)
     )
-    return func.coalesce(started.scalar_subquery(), Lecture.created_at) >= Lecture.actual_end
+    return func.coalesce(started.scalar_subquery(), Lecture.created_at)
+
+
+def _entered_afterwards() -> ColumnElement[bool]:
+    """Whether the start of the `Lecture` was entered when it was over already."""
+    return _entered_at() >= Lecture.actual_end
 
 
 IS_EXPECTED = or_(_had_place(), and_(IS_ENROLLED, or_(Lecture.actual_end.is_(None), _entered_afterwards())))
@@ -79,10 +98,18 @@ def expected_at(lecture_id: Any, people: Any = None) -> Select[int | None]:
     return query if people is None else query.where(is_of(PERSON_ROW.canonical_id.in_(people)))
 
 
-def expected_among(lecture_id: int, people: Collection[int]) -> set[int]:
-    """Returns who of some people (canonical ids) is expected at a lecture."""
-    query = expected_at(lecture_id).where(is_of(among(PERSON_ROW.canonical_id, people)))
-    return {person_id for person_id in read_column(query) if person_id is not None}
+def expected_until(ends: Mapping[int, datetime], *columns: Any) -> Select[Any]:
+    """The query of who could be asked about which of these held lectures: is expected at it, and had a place by its
+    moment in `ends` (by lecture), when it had been entered too. The columns are of `Lecture` and `Registered`."""
+    end = case({id_: literal(moment, UtcDateTime()) for id_, moment in ends.items()}, value=Lecture.id)
+    in_time = or_(_had_place(), and_(IS_EXPECTED, Enrolment.enrolled_at <= end))
+    return (
+        select(*columns)
+        .select_from(Lecture)
+        .join(Enrolment, Enrolment.series_id == Lecture.series_id)
+        .join(Registered, Registered.id == Enrolment.person_id)
+        .where(Lecture.id.in_(ends), in_time, _entered_at() <= end)
+    )
 
 
 def invited_at(lecture_id: Any, *seen: Select[Any], people: Any = None) -> CompoundSelect[Any]:

@@ -24,6 +24,7 @@ from lms.catalogue.rules import (
 )
 from lms.catalogue.views.languages import bp
 from lms.core.base.errors import Invalid, Refused
+from lms.core.base.events import EarnedAsked, publish
 from lms.core.base.roles import Actor, Role
 from lms.core.text.i18n import _
 from lms.core.time import clock
@@ -145,7 +146,7 @@ def series_edit(slug: str) -> ResponseReturnValue:
     form, status = _form_of(slug, actor), 200
     sent = form.is_submitted() and not form.change_list(request.form)
     is_valid = sent and form.validate()
-    concerned, confirms = _concerned(slug, form, actor) if is_valid else (0, "")
+    concerned, waiting, confirms = _concerned(slug, form, actor) if is_valid else (0, 0, "")
     if is_valid and (not concerned or request.form.get("confirm") == confirms):
         concerned = 0
         try:
@@ -168,16 +169,25 @@ def series_edit(slug: str) -> ResponseReturnValue:
         status = 422
     series = series_queries.get_series(slug, by=actor)
     return render_template(
-        "catalogue/series_form.html", form=form, series=series, concerned=concerned, confirms=confirms
+        "catalogue/series_form.html",
+        form=form,
+        series=series,
+        concerned=concerned,
+        waiting=waiting,
+        confirms=confirms,
     ), status
 
 
-def _concerned(slug: str, form: SeriesForm, actor: Actor) -> tuple[int, str]:
-    """How many of the enrolled are told that the certificate asks for more besides attendance once this is saved, and
-    what it then asks for, which the next request confirms."""
+def _concerned(slug: str, form: SeriesForm, actor: Actor) -> tuple[int, int, str]:
+    """How many of the enrolled are told that the certificate asks for more besides attendance once this is saved, how
+    many have earned it and do not have it yet, and what it then asks for, which the next request confirms."""
     series = series_queries.get_series(slug, by=actor)
     number = people_asked_more(series, policy_queries.current_policy(series.id), form.policy.form.typed())
-    return number, f"{form.policy.form.min_feedback.data or 0} {form.policy.form.checks_passed.data}"
+    question = EarnedAsked(series_id=series.id, by=actor, at=clock.now())
+    if number:
+        publish(question)
+    policy = form.policy.form
+    return number, sum(question.waiting), f"{policy.min_feedback.data or 0} {policy.checks_passed.data}"
 
 
 def _form_of(slug: str, actor: Actor) -> SeriesForm:

@@ -3,11 +3,12 @@ about a number of its lectures, where its policy asks for that. The only definit
 and what remains of them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, or_, select, true
+from sqlalchemy.orm import aliased
 
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.queries.policies import current_policy
@@ -18,10 +19,12 @@ from lms.checks.queries.checks import required_checks
 from lms.checks.rules import CheckState, state_of
 from lms.core.database.bulk import among
 from lms.core.database.session import db, read, shared_alias
-from lms.enrolment.membership import expected_among, expected_at
+from lms.enrolment.membership import expected_until
+from lms.enrolment.models import Enrolment
+from lms.enrolment.queries.rows import PERSON_ROW, Registered, is_of
 from lms.feedback.models import FeedbackAnswer
 from lms.feedback.rules import closes_at, is_open
-from lms.people.models import Person
+from lms.people.models import Person, PersonEmail
 
 _Taker = shared_alias(Person, name="check_taker")
 _Giver = shared_alias(Person, name="feedback_giver")
@@ -32,11 +35,15 @@ class FeedbackCondition:
     """Feedback about `needed` of the `lectures` of a series that are held or to come.
 
     `needed` is what its policy asks for, but at most as many as are to come, or could still be answered about when the
-    policy began to ask for that number: nobody is asked for what nobody could give.
+    policy began to ask for that number. Those that were held since, or could be answered about then, are in
+    `closings`, with the moment at which answers end. Of a person who could answer about fewer of these, all are enough
+    once none is to come: who enrolled when it was too late, or has no address to be asked at, is never kept from a
+    certificate by that.
     """
 
     needed: int
     lectures: Sequence[Lecture]
+    closings: Mapping[int, datetime]
 
     @property
     def held(self) -> list[Lecture]:
@@ -56,6 +63,12 @@ class SeriesConditions:
 
     checks: Sequence[Check] | None = None
     feedback: FeedbackCondition | None = None
+
+    @property
+    def for_staff(self) -> "SeriesConditions":
+        """The conditions by which staff see people who have not attended enough: whether these gave feedback is not
+        theirs to read."""
+        return replace(self, feedback=None)
 
 
 Conditions = Mapping[int, SeriesConditions]
@@ -82,18 +95,13 @@ def _feedback_conditions(numbers: Mapping[int, int]) -> dict[int, FeedbackCondit
     query = select(Lecture).where(Lecture.series_id.in_(numbers), Lecture.state.in_((LectureState.HELD, *TO_COME)))
     for lecture in db.session.scalars(query.order_by(Lecture.id)):
         lectures[lecture.series_id].append(lecture)
-    return {
-        series_id: FeedbackCondition(
-            min(number, sum(_counts(one, since[series_id]) for one in lectures[series_id])), rows
-        )
-        for (series_id, number), rows in zip(numbers.items(), lectures.values(), strict=True)
-    }
-
-
-def _counts(lecture: Lecture, since: datetime | None) -> bool:
-    """Whether a lecture is to come, or could be answered about when its policy began to ask."""
-    end = closes_at(lecture)
-    return lecture.state is not LectureState.HELD or (end is not None and (since is None or end >= since))
+    conditions = {}
+    for series_id, number in numbers.items():
+        began, rows = since[series_id], lectures[series_id]
+        ends = {one.id: end for one in rows if (end := closes_at(one)) is not None and (began is None or end >= began)}
+        to_come = sum(one.state is not LectureState.HELD for one in rows)
+        conditions[series_id] = FeedbackCondition(min(number, len(ends) + to_come), rows, ends)
+    return conditions
 
 
 def has_met(required: SeriesConditions | None, person_id: Any) -> ColumnElement[bool]:
@@ -107,34 +115,53 @@ def has_met(required: SeriesConditions | None, person_id: Any) -> ColumnElement[
     if required.checks is not None:
         conditions += [_passed(check, person_id) for check in required.checks] or [false()]
     if required.feedback is not None:
-        held = [one.id for one in required.feedback.held]
-        conditions.append(_number_given(held, person_id) >= required.feedback.needed)
+        feedback = required.feedback
+        gave_all = false() if feedback.to_come else not_(_has_unanswered(feedback.closings, person_id))
+        given = _number_given([one.id for one in feedback.held], person_id)
+        conditions.append(or_(given >= feedback.needed, gave_all))
     return and_(*conditions)
 
 
-def can_meet(required: SeriesConditions | None, person_id: Any, *, at: datetime) -> ColumnElement[bool]:
-    """Whether a person has met all that is asked, or still can: as `remaining_of`, in SQL."""
-    if required is None:
-        return true()
-    conditions = [or_(_passed(check, person_id), _can_pass(check, person_id, at)) for check in required.checks or ()]
-    if required.feedback is not None:
-        open_ = {one.id for one in required.feedback.held if is_open(one, at)}
-        number = _number_given([one.id for one in required.feedback.held if one.id not in open_], person_id)
-        for lecture_id in sorted(open_):
-            can_give = or_(person_id.in_(expected_at(lecture_id)), _number_given([lecture_id], person_id) > 0)
-            number += case((can_give, 1), else_=0)
-        conditions.append(number + required.feedback.to_come >= required.feedback.needed)
-    return and_(true(), *conditions)
+def can_pass_checks(required: SeriesConditions | None, person_id: Any, *, at: datetime) -> ColumnElement[bool]:
+    """Whether a person has passed all checks that are asked for, or still can: as `remaining_of`, in SQL. Feedback is
+    left out: whom staff are shown by this would tell who gave some."""
+    checks = required.checks or () if required else ()
+    return and_(true(), *(or_(_passed(check, person_id), _can_pass(check, person_id, at)) for check in checks))
+
+
+def _asked_of(ends: Mapping[int, datetime], *columns: Any) -> Select[Any]:
+    """The query of who could answer about which lectures (`ends` by id): those who have an address."""
+    member = aliased(Person)
+    has_address = exists().where(PersonEmail.person_id == member.id, member.canonical_id == Registered.canonical_id)
+    return expected_until(ends, *columns).where(has_address.correlate(Registered))
+
+
+def _has_unanswered(ends: Mapping[int, datetime], person_id: Any) -> ColumnElement[bool]:
+    """Whether a person could have answered about one of these lectures (`ends` by id), and did not."""
+    if not ends:
+        return false()
+    answered = select(FeedbackAnswer.lecture_id).where(
+        FeedbackAnswer.lecture_id.in_(ends), FeedbackAnswer.person_id.in_(_rows_of(person_id))
+    )
+    asked_of = _asked_of(ends, Lecture.id).where(Enrolment.person_id.in_(_rows_of(person_id)))
+    return asked_of.where(Lecture.id.not_in(answered)).exists()
 
 
 def _number_given(lecture_ids: Collection[int], person_id: Any) -> Any:
     """About how many of these lectures a person gave feedback, under any of their records."""
     return (
         select(func.count(FeedbackAnswer.lecture_id.distinct()))
-        .join(_Giver, _Giver.id == FeedbackAnswer.person_id)
-        .where(FeedbackAnswer.lecture_id.in_(lecture_ids), _Giver.canonical_id == person_id)
+        .where(FeedbackAnswer.lecture_id.in_(lecture_ids), FeedbackAnswer.person_id.in_(_rows_of(person_id)))
         .scalar_subquery()
     )
+
+
+def _rows_of(person_id: Any) -> Select[Any]:
+    """The query of the records of a person (a column of canonical ids). As the first thing that is looked up, it keeps
+    each question about a person from reading all of a series, or all answers about a lecture."""
+    record = aliased(Person)
+    outer = getattr(person_id, "expression", person_id).table
+    return select(record.id).where(record.canonical_id == person_id).correlate(outer)
 
 
 def _of(check: Check, *conditions: ColumnElement[bool]) -> Any:
@@ -198,17 +225,20 @@ def _remaining_feedback(
     lacking = {person_id: lectures for person_id, lectures in given.items() if len(lectures) < required.needed}
     if not lacking:
         return {}
-    open_ = [(one, expected_among(one.id, lacking)) for one in required.held if is_open(one, at)]
+    unanswered: dict[int, set[int]] = {person_id: set() for person_id in lacking}
+    asked_of = _asked_of(required.closings, Registered.canonical_id, Lecture.id)
+    asked_of = asked_of.where(is_of(among(PERSON_ROW.canonical_id, lacking)))
+    for person_id, lecture_id in read(asked_of) if required.closings else ():
+        if lecture_id not in lacking[person_id]:
+            unanswered[person_id].add(lecture_id)
+    open_ = [OpenFeedback(one, one.id, closes_at(one)) for one in required.held if is_open(one, at)]
     remaining = {}
     for person_id, lectures in lacking.items():
-        waiting = tuple(
-            OpenFeedback(one, one.id, closes_at(one))
-            for one, expected in open_
-            if person_id in expected and one.id not in lectures
-        )
-        missing = required.needed - len(lectures)
-        is_possible = len(waiting) + required.to_come >= missing
-        remaining[person_id] = RemainingFeedback(missing, is_possible=is_possible, waiting=waiting)
+        missing = min(required.needed - len(lectures), len(unanswered[person_id]) + required.to_come)
+        if missing:
+            waiting = tuple(one for one in open_ if one.lecture_id in unanswered[person_id])
+            is_possible = len(waiting) + required.to_come >= missing
+            remaining[person_id] = RemainingFeedback(missing, is_possible=is_possible, waiting=waiting)
     return remaining
 
 

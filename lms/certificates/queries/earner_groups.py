@@ -86,6 +86,7 @@ class SeriesEarners:
     def _people(self) -> Subquery:
         attendance = counted_by_person([lecture.id for lecture in self.lectures])
         settled = settled_replays(self.replayed)
+        for_staff = self.conditions and self.conditions.for_staff
         member = (
             select(Person.canonical_id)
             .join(Award, Award.person_id == Person.id)
@@ -105,6 +106,7 @@ class SeriesEarners:
                 (len(self.replayed) - func.coalesce(settled.c.settled, 0)).label("replays"),
                 Person.id.in_(member).label("has_award"),
                 conditions.has_met(self.conditions, Person.id).label("others"),
+                conditions.has_met(for_staff, Person.id).label("others_for_staff"),
             )
             .outerjoin(attendance, attendance.c.person_id == Person.id)
             .outerjoin(settled, settled.c.person_id == Person.id)
@@ -116,9 +118,10 @@ class SeriesEarners:
         return eligibility.has_earned(row.attended, row.present_ms, self.requirement, others=row.others)
 
     def _misses(self) -> ColumnElement[bool]:
+        """Feedback is left out: who is listed would tell who gave some."""
         row = self.people.c
         return eligibility.just_misses(
-            row.attended, row.present_ms, self.requirement, replays=row.replays, others=row.others
+            row.attended, row.present_ms, self.requirement, replays=row.replays, others=row.others_for_staff
         )
 
     @cached_property

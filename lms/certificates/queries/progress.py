@@ -33,8 +33,8 @@ from lms.recordings.replays import OpenReplay, find_open_replays
 
 STAMP = "certificates to issue"
 _TABLES = frozenset(
-    {"award", "check_attempt", "credit", "enrolment", "knowledge_check", "lecture", "person", "policy",
-     "superseded_enrolment"}
+    {"award", "check_attempt", "credit", "enrolment", "enrolment_span", "feedback_answer", "knowledge_check", "lecture",
+     "lecture_change", "person", "person_email", "policy", "superseded_enrolment"}
 )  # fmt: skip
 
 cache_versions.watch(STAMP, _TABLES.__contains__)
@@ -80,6 +80,12 @@ def totals_of_series(series_ids: Iterable[int], *, by: Actor) -> dict[int, Total
         cached.clear()
         cached[ids] = entry = stamp, until, _count(ids, lectures, at)
     return entry[2]
+
+
+def count_waiting(series_id: int, *, by: Actor, at: datetime) -> int:
+    """Returns how many people have earned the certificate of a series and do not have it yet. Its callers check who
+    asks."""
+    return _count([series_id], stations_of([series_id], by=by), at)[series_id].to_issue
 
 
 def _count(ids: Sequence[int], lectures: Mapping[int, Sequence[Station]], at: datetime) -> dict[int, Totals]:

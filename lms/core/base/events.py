@@ -295,6 +295,15 @@ class ConditionsAsked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EarnedAsked(Event):
+    """Staff are about to ask more for the certificate of a series. Certificates adds how many people have earned it and
+    are `waiting` for it."""
+
+    series_id: int
+    waiting: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RequirementAsked(Event):
     """People enrol in a series. Certificates adds what its certificate requires: `lectures` to be attended, `minutes`
     in all, the `percent` of each lecture, how many `checks` to pass, and on how many lectures to give
