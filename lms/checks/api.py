@@ -142,7 +142,8 @@ def list_checks(slug: str) -> dict[str, Any]:
 def _check_object(taken: OwnCheck, is_staff: bool) -> dict[str, Any]:
     check = taken.check
     shown = {name: getattr(taken, name) for name in ("check", "state", "questions", "passed", "left")}
-    return {**shown, "state": taken.state.value, "items": check.items if is_staff else None}
+    titles = {code: texts["title"] for code, texts in (check.translations or {}).items()}
+    return {**shown, "titles": titles, "state": taken.state.value, "items": check.items if is_staff else None}
 
 
 @bp.post("/series/<slug>/checks")

@@ -190,6 +190,10 @@ class CheckTextsForm(BaseForm):
 
     title = StringField(_l("Title"))
 
+    def take(self, error: Any) -> None:
+        """Shows what is wrong at the title: it is of one language."""
+        self.title.errors = [*self.title.errors, *(fault.reason for fault in error.faults)]
+
 
 class CheckForm(BaseForm):
     """A check with its rules. Times are local to the organiser's zone, named on the page."""

@@ -1,6 +1,6 @@
 """Rules of checks: their content, when they can be taken, and who may do what: decisions on loaded objects."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,6 +12,7 @@ from lms.checks.models import Attempt, AttemptState, Check, CheckKind
 from lms.core.base.errors import Fault, Invalid, NotFound, Refused
 from lms.core.base.roles import Actor
 from lms.core.text.i18n import _
+from lms.core.text.translations import MOST, base_of, is_language, one_spelling
 from lms.core.text.typed_text import clean_line
 
 MAX_QUESTIONS = 100
@@ -53,6 +54,30 @@ class CheckInput:
     shows_answers: bool = True
     opens_at: datetime | None = None
     closes_at: datetime | None = None
+    titles: Mapping[str, str] | None = None
+    """The titles in other languages, by language; null leaves them as they are."""
+
+
+def checked_titles(titles: Mapping[str, str], *, main: str) -> dict[str, dict[str, str]]:
+    """The titles of a check in other languages than the main one, as a row has them; empty ones are left out. Raises
+    Invalid (`titles.fr`)."""
+    faults, translations = [], {}
+    if len(titles) > MOST:
+        raise Invalid("titles", _("Use at most %(n)s languages.", n=MOST))
+    for language, title in titles.items():
+        code, line, field = one_spelling(language), clean_line(title), f"titles.{language[:16]}"
+        if not is_language(code):
+            reason = _("“%(code)s” is not a known language. Use a code such as en or fr.", code=code[:32])
+            faults.append(Fault(reason, field))
+        elif main and base_of(code) == base_of(main):
+            faults.append(Fault(_("The main text is in this language. Choose another one."), field))
+        elif len(line) > 200:
+            faults.append(Fault(_("Use at most %(n)s characters.", n=200), field))
+        elif line:
+            translations[code] = {"title": line}
+    if faults:
+        raise Invalid(faults=faults)
+    return translations
 
 
 def checked(typed: CheckInput, *, lectures: Collection[int], questions: Collection[int]) -> CheckInput:

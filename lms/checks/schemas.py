@@ -83,7 +83,8 @@ class BankQuestionsOut(AnswerSchema):
 
 class CheckIn(Schema):
     """A knowledge check. `items` are ids of questions of the bank; null for `drawn`, `attempts` and `minutes` is no
-    limit. Unless `publish` is false, the people enrolled can take it at once, or from `opens_at` on."""
+    limit. Unless `publish` is false, the people enrolled can take it at once, or from `opens_at` on. `titles` are those
+    in other languages than the main one of the series."""
 
     title = String(required=True)
     kind = Enum(CheckKind, by_value=True, load_default=CheckKind.CHECK)
@@ -97,6 +98,7 @@ class CheckIn(Schema):
     shows_answers = Boolean(load_default=True)
     opens_at = AwareDateTime(load_default=None, allow_none=True)
     closes_at = AwareDateTime(load_default=None, allow_none=True)
+    titles = Dict(keys=String(validate=Length(max=35)), values=String(), load_default=dict, validate=Length(max=40))
     publish = Boolean(load_default=True)
 
 
@@ -106,6 +108,7 @@ class CheckOut(AnswerSchema):
 
     id = Integer(attribute="check.id")
     title = String(attribute="check.title")
+    titles = Dict(keys=String(), values=String(), metadata={"description": "The titles in other languages."})
     kind = String(attribute="check.kind", metadata={"enum": [kind.value for kind in CheckKind]})
     lecture = Integer(attribute="check.lecture_id", allow_none=True)
     state = String(metadata={"enum": [state.value for state in CheckState]})

@@ -1,4 +1,4 @@
-"""Knowledge checks of the demonstration: a check before and one after a series, and one that is open."""
+"""Knowledge checks of the demonstration: one before and one after a series, and an open one in three languages."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from sqlalchemy import select
 from lms.catalogue.models import Series
 from lms.checks.actions.attempts import begin_attempt, save_answers, submit_attempt
 from lms.checks.actions.bank import import_questions
-from lms.checks.actions.checks import publish_check, save_check
+from lms.checks.actions.checks import publish_check, save_check, translate_check
 from lms.checks.models import CheckKind
 from lms.checks.queries.checks import get_sitting, list_questions
 from lms.checks.questions import right_answer
@@ -24,6 +24,8 @@ COMPARED, OPEN = "paperless-trade", "cross-border-ecommerce"
 """The series with a check before and one after, and the one with a check that is open."""
 PEOPLE = 70
 """How many people take each check."""
+_TITLES = {"fr": "Vendre à l’étranger", "ar": "البيع إلى الخارج"}
+"""The title of the open check in the other languages of its texts."""
 _GIFT = resource("seeds", "demonstration", "checks.gift")
 
 
@@ -33,9 +35,15 @@ def take_in(*, now: datetime) -> None:
     for slug in (COMPARED, OPEN):
         content = _GIFT.read_bytes()
         import_questions(slug, "gift", content, len(content), by=SYSTEM, at=at)
+    for language in _TITLES:
+        content = resource("seeds", "demonstration", f"checks.{language}.gift").read_bytes()
+        import_questions(OPEN, "gift", content, len(content), language=language, by=SYSTEM, at=at)
     _sit(COMPARED, _make(COMPARED, "What do you know already?", CheckKind.PRE, at), 45, at)
     _sit(COMPARED, _make(COMPARED, "What have you learned?", CheckKind.POST, at), 80, at + timedelta(days=30))
-    _sit(OPEN, _make(OPEN, "Selling abroad", CheckKind.CHECK, at), 70, now - timedelta(days=3))
+    abroad = _make(OPEN, "Selling abroad", CheckKind.CHECK, at)
+    for language, title in _TITLES.items():
+        translate_check(OPEN, abroad, language, title, by=SYSTEM, at=at)
+    _sit(OPEN, abroad, 70, now - timedelta(days=3))
 
 
 @action

@@ -24,6 +24,7 @@ from lms.checks.qti import writing as qti
 from lms.checks.queries.checks import get_question, get_sitting
 from lms.checks.questions import exported, in_language, right_answer
 from lms.core.base.errors import Invalid
+from lms.core.base.settings import resource
 from lms.people.models import Person
 from tests.checks.conftest import NOW, Sittings
 from tests.factories import Make
@@ -212,6 +213,22 @@ def test_the_api_writes_and_reads_texts(app: APIFlask, make: Make, sittings: Sit
     made = app.test_client().post(path, json=sent, headers=headers)
     assert made.status_code == 201
     assert made.get_json()["translations"] == {"fr": texts}
+    titled = {"title": "Data", "items": [], "publish": False, "titles": {"fr": "Données", "ar": ""}}
+    checks = f"/api/v1/series/{sittings.slug}/checks"
+    assert app.test_client().post(checks, json=titled, headers=headers).get_json()["titles"] == {"fr": "Données"}
+    titled["titles"] = {"en": "Data"}
+    assert app.test_client().post(checks, json=titled, headers=headers).status_code == 422
+    assert len(app.test_client().get(checks, headers=headers).get_json()["items"]) == 1
     sent["translations"] = {"fr": {"options": ["un"]}, "xx": {"text": "?"}}
     refused = app.test_client().post(path, json=sent, headers=headers)
     assert [one["field"] for one in refused.get_json()["errors"]] == ["translations.xx"]
+
+
+def test_the_files_of_the_demonstration_have_all_questions(make: Make, context: None) -> None:
+    sittings = Sittings(make)
+    for language in ("", "fr", "ar"):
+        name = f"checks.{language}.gift" if language else "checks.gift"
+        content = resource("seeds", "demonstration", name).read_bytes()
+        answer = import_questions(sittings.slug, None, content, len(content), language=language, by=sittings.by, at=NOW)
+        assert answer.rejected == []
+        assert (answer.updated if language else answer.created) == 8

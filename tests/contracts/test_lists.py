@@ -33,6 +33,7 @@ READABLE = [view for view in LISTS if view.endpoint not in NOT_A_LIST_ALONE]
 ROLES = ("administrator", "focal point")
 FILES = {
     "attendance.roster", "certificates.issue", "dashboards.admin_series", "enrolment.seats",
+    "enrolment.series_enrolments",
     "enrolment_questions.answers", "nominations.admin_nominations", "nominations.listing", "recordings.recordings",
     "reports.people", "reports.rows",
 }  # fmt: skip

@@ -53,6 +53,9 @@ FILES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
     ],
     "discussion.export": [(ADMIN, f"/lectures/{{id}}/questions.{kind}", {"id": HELD}) for kind in ("csv", "xlsx")],
     "discussion.export_polls": [(ADMIN, f"/lectures/{{id}}/polls.{kind}", {"id": HELD}) for kind in ("csv", "xlsx")],
+    "enrolment.series_enrolments_file": [
+        (ADMIN, f"/series/{{slug}}/enrolments.{kind}", {"slug": SERIES}) for kind in ("csv", "xlsx")
+    ],
     "enrolment_questions.answers_file": [
         (ADMIN, f"/series/{{slug}}/answers.{kind}", {"slug": "SELECT 'digital-customs-for-officials'"})
         for kind in ("csv", "xlsx")

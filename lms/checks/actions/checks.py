@@ -25,8 +25,7 @@ from lms.core.base.roles import Actor
 from lms.core.database import audit
 from lms.core.database.session import action, db, one_at_a_time
 from lms.core.text.i18n import _
-from lms.core.text.translations import base_of, is_language, main_language, one_spelling, with_translation
-from lms.core.text.typed_text import clean_line
+from lms.core.text.translations import main_language
 from lms.core.time.clock import reporting_zone
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.rules import is_enrolled
@@ -64,6 +63,8 @@ def save_check(slug: str, check_id: int | None, typed: CheckInput, *, by: Actor,
                  "opens_at", "closes_at"):  # fmt: skip
         setattr(check, name, getattr(draft, name))
     check.pass_percent = draft.pass_percent or 75
+    if draft.titles is not None:
+        check.translations = rules.checked_titles(draft.titles, main=main_language(series))
     db.session.flush()
     audit.record("save_check", by=by, at=at, detail={"check": check.id}, series=series.id)
     if check.published_at is not None:
@@ -76,12 +77,8 @@ def translate_check(slug: str, check_id: int, language: str, title: str, *, by: 
     """Writes the title of a check in another language; an empty one is removed. Raises NotFound, Forbidden, Invalid."""
     series = get_series_to_edit(slug, by=by)
     check = get_check(series, check_id, by=by)
-    code, line = one_spelling(language), clean_line(title)
-    if not is_language(code) or base_of(code) == base_of(main_language(series)):
-        raise Invalid("language", _("The main text is in this language. Choose another one."))
-    if len(line) > 200:
-        raise Invalid("title", _("Use at most %(n)s characters.", n=200))
-    check.translations = with_translation(check.translations or {}, code, {"title": line})
+    titles = {code: texts["title"] for code, texts in (check.translations or {}).items()} | {language: title}
+    check.translations = rules.checked_titles(titles, main=main_language(series))
     audit.record("save_check", by=by, at=at, detail={"check": check.id}, series=series.id)
 
 
