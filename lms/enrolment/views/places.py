@@ -203,6 +203,24 @@ def _say_where(row: Enrolment, by: Actor) -> None:
     flash(messages.get(row.status, name), "done")
 
 
+FILE_COLUMNS = (
+    FileColumn("email", width=30),
+    FileColumn("full_name", "shown.full_name", 28),
+    FileColumn("native_name", "shown.native_name", 20),
+    FileColumn("country", width=8),
+    FileColumn("sector", "shown.sector"),
+    FileColumn("organisation", "shown.organisation", 28),
+    FileColumn("job_title", "shown.job_title", 24),
+    FileColumn("gender", "shown.gender", 8),
+    FileColumn("status", "enrolment.status"),
+    FileColumn("position", width=8, type=int),
+    FileColumn("accepted", lambda seat: "yes" if seat.is_accepted else "no", 8),
+    FileColumn("source", "enrolment.source"),
+    FileColumn("registered_at", "enrolment.registered_at", 18),
+)
+"""The columns of the files, before those of the answers."""
+
+
 @list_files(bp, "/series/<slug>/enrolments", Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.FOCAL_POINT, Role.REPORTER)
 class Enrolments(ListView[Seat]):
     """The enrolments of a series. Focal points see people from their countries only. Staff of the series see the
@@ -229,21 +247,6 @@ class Enrolments(ListView[Seat]):
     )
     chips_filter = "status"
     bulk_endpoint = "enrolment.preview_changes"
-    file_columns: tuple[FileColumn, ...] = (
-        FileColumn("email", width=30),
-        FileColumn("full_name", "shown.full_name", 28),
-        FileColumn("native_name", "shown.native_name", 20),
-        FileColumn("country", width=8),
-        FileColumn("sector", "shown.sector"),
-        FileColumn("organisation", "shown.organisation", 28),
-        FileColumn("job_title", "shown.job_title", 24),
-        FileColumn("gender", "shown.gender", 8),
-        FileColumn("status", "enrolment.status"),
-        FileColumn("position", width=8, type=int),
-        FileColumn("accepted", lambda seat: "yes" if seat.is_accepted else "no", 8),
-        FileColumn("source", "enrolment.source"),
-        FileColumn("registered_at", "enrolment.registered_at", 18),
-    )
 
     def __init__(self, slug: str) -> None:
         super().__init__(slug=slug)
@@ -261,7 +264,7 @@ class Enrolments(ListView[Seat]):
         self.filters = {**type(self).filters, **{ANSWER + row.key: values_of(row) for row in self.questions}}
         self.choosable = tuple(Column(ANSWER + row.key, _label(row), place="wide breaks") for row in self.questions)
         self.file_columns = (
-            *type(self).file_columns,
+            *FILE_COLUMNS,
             *(FileColumn(row.text, _answer_in_file(slug, row.key), 28) for row in self.questions),
         )
 
