@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from sqlalchemy import ColumnElement, Select, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased, contains_eager
 
@@ -237,32 +237,29 @@ def answers_of(series_id: int, person_ids: Collection[int]) -> dict[int, dict[st
 def is_answered(series_id: int, question: Question, value: str) -> ColumnElement[bool]:
     """Whether a `Person` chose this option or, of another question than a choice, answered it (`given`, `none`). Of the
     answers of people who were merged, those count that were given last."""
-    member, later = aliased(Person), aliased(EnrolmentAnswers)
-    other = aliased(Person)
-    is_later = or_(
-        later.answered_at > EnrolmentAnswers.answered_at,
-        and_(later.answered_at == EnrolmentAnswers.answered_at, later.id > EnrolmentAnswers.id),
-    )
-    replaced = select(later.id).join(other, other.id == later.person_id)
-    replaced = replaced.where(later.series_id == series_id, other.canonical_id == member.canonical_id, is_later)
-    who = (
-        select(member.canonical_id)
+    member = aliased(Person)
+    newest_first = EnrolmentAnswers.answered_at.desc(), EnrolmentAnswers.id.desc()
+    place = func.row_number().over(partition_by=member.canonical_id, order_by=newest_first)
+    given = (
+        select(member.canonical_id, EnrolmentAnswers.answers, place.label("place"))
         .join(EnrolmentAnswers, EnrolmentAnswers.person_id == member.id)
-        .where(EnrolmentAnswers.series_id == series_id, ~replaced.exists())
+        .where(EnrolmentAnswers.series_id == series_id)
+        .subquery()
     )
+    who = select(given.c.canonical_id).where(given.c.place == 1)
     if question.kind in CHOICES:
-        return Person.id.in_(who.where(_holds(question.key, value)))
-    answered = Person.id.in_(who.where(_holds(question.key, None)))
+        return Person.id.in_(who.where(_holds(given, question.key, value)))
+    answered = Person.id.in_(who.where(_holds(given, question.key, None)))
     return ~answered if value == NOT_GIVEN else answered
 
 
-def _holds(key: str, value: str | None) -> ColumnElement[bool]:
+def _holds(given: Subquery, key: str, value: str | None) -> ColumnElement[bool]:
     """Whether stored answers have an option, alone or in a list, or without a value any answer to the question."""
     if is_sqlite():
-        parts = func.json_each(EnrolmentAnswers.answers, f'$."{key}"').table_valued("value")
-        matching = select(parts.c.value).correlate(EnrolmentAnswers)
+        parts = func.json_each(given.c.answers, f'$."{key}"').table_valued("value")
+        matching = select(parts.c.value).correlate(given)
         return (matching if value is None else matching.where(parts.c.value == value)).exists()
-    answers = cast(EnrolmentAnswers.answers, JSONB)
+    answers = cast(given.c.answers, JSONB)
     if value is None:
         return func.jsonb_exists(answers, key)
     return or_(answers.contains({key: value}), answers.contains({key: [value]}))

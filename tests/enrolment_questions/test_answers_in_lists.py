@@ -24,6 +24,7 @@ from lms.enrolment_questions.queries import current_form
 from lms.people.actions.merging import merge_people
 from lms.people.models import Person
 from tests.factories import EARLY, Make
+from tests.queries import CountQueries
 
 FRENCH = {"text": "Quels systèmes ?", "options": ["Le «Simba»", "Papier"]}
 FORM: list[dict[str, Any]] = [
@@ -148,6 +149,32 @@ def test_the_files_have_all_answers(make: Make, people: dict[str, Person]) -> No
     assert rows[0]["Which systems?"] == '"Simba", new, Paper'
     assert rows[0]["Your plan"] == f"http://localhost/series/customs/answers/{people['Ann'].public_id}/plan"
     assert rows[1]["Which border post?"] == ""
+
+
+def test_the_list_asks_as_much_for_more_people(
+    app: APIFlask, make: Make, people: dict[str, Person], count_queries: CountQueries
+) -> None:
+    client = staff(make)
+    path = "/series/customs/enrolments?columns=answer_systems,answer_post&answer_systems=Paper"
+    client.get(path)
+
+    def asked() -> int:
+        with count_queries() as statements:
+            assert client.get(path).status_code == 200
+        return len(statements)
+
+    few = asked()
+    more = [make.person(f"More {number}", email=f"more{number}@x.example") for number in range(6)]
+    with app.app_context():
+        series = series_of(app)
+    for person in more:
+        make.enrolment(series, person, profile_shared_at=EARLY)
+    with app.app_context():
+        for person in more:
+            give(series.id, person.id, {"systems": ["Paper"]})
+    client.get(path)
+    assert asked() == few
+    assert few <= 26  # three of them for questions and answers
 
 
 def test_only_staff_of_the_series_see_answers(make: Make, people: dict[str, Person]) -> None:
