@@ -189,6 +189,21 @@ def test_pages_of_staff_and_of_who_takes_it(app: APIFlask, make: Make, french: S
         assert "Data protection" in client.get(f"/series/{french.slug}/checks/{check_id}").text
 
 
+def test_what_is_needed_for_the_certificate_is_named_in_the_readers_language(
+    app: APIFlask, make: Make, context: None
+) -> None:
+    policy = {"certificate": "completion", "checks_passed": True, "min_lectures_percent": 50}
+    sittings = Sittings(make, policy=policy)
+    make.lecture(sittings.series)
+    translate_check(sittings.slug, sittings.check(), "fr", "Protection des données", by=sittings.by, at=NOW)
+    client = app.test_client()
+    make.sign_in(client, _person(sittings))
+    with reading("fr"):
+        page = client.get(f"/series/{sittings.slug}").text
+    assert "Protection des données" in page
+    assert "Data protection" not in page
+
+
 def _person(sittings: Sittings) -> Person:
     from lms.core.database.session import db
 

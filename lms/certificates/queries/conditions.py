@@ -19,6 +19,7 @@ from lms.checks.queries.checks import required_checks
 from lms.checks.rules import CheckState, state_of
 from lms.core.database.bulk import among
 from lms.core.database.session import db, read, shared_alias
+from lms.core.text.translations import reader_text
 from lms.enrolment.membership import expected_until
 from lms.enrolment.models import Enrolment
 from lms.enrolment.queries.rows import PERSON_ROW, Registered, is_of
@@ -268,7 +269,7 @@ def _remaining_checks(
         key = check.id, person_id
         has_attempt = check.attempts is None or key in begun or used.get(key, 0) < check.attempts
         is_possible = has_attempt and state_of(check, at) is not CheckState.CLOSED
-        return RemainingCheck(check.title, check.id, is_possible=is_possible)
+        return RemainingCheck(check.title, check.id, is_possible=is_possible, shown=reader_text(check))
 
     return {
         person_id: tuple(remaining(check, person_id) for check in checks if (check.id, person_id) not in passed)
