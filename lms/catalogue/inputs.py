@@ -122,6 +122,7 @@ class SeriesCopy:
     files: bool = True
     checks: bool = True
     questions: bool = True
+    feedback: bool = True
     rules: bool = True
     countries: bool = True
     decisions: Mapping[str, str] = field(default_factory=dict)

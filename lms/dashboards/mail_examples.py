@@ -75,6 +75,7 @@ _OF: dict[str, dict[str, Any]] = {
     "reminder_hour": {"title": "Getting paid"},
     "replay_open": {"title": "Getting paid", "in_room": True},
     "feedback_asked": {"title": "Getting paid", "link": "/feedback/example"},
+    "series_feedback_asked": {"link": "/feedback/example"},
     "recording_deletion": {"title": "Getting paid", "minutes": 88},
     "lecture_invitation": {"title": "Getting paid"},
     "lecture_left": {"title": "Getting paid"},

@@ -110,6 +110,15 @@ def tell_lecture(
     )
 
 
+def tell_series(
+    template: str, series: Series, person_ids: Collection[int], *, expires_at: datetime, at: datetime, key: str
+) -> None:
+    """E-mails people about a series, once for the `key`."""
+    payload = {"title": TextOf(series), "slug": series.slug, "series_id": series.id}
+    keys = {person_id: f"{key}-{person_id}" for person_id in person_ids}
+    _post(template, keys, payload, series_id=series.id, expires_at=expires_at, at=at)
+
+
 def invite(
     lecture: Lecture, person_ids: Collection[int], *, by_person: Mapping[int, Mapping[str, Any]], at: datetime
 ) -> None:

@@ -1,19 +1,20 @@
-"""API calls of feedback: the questions of a lecture, answering, and the results."""
+"""API calls of feedback: the questions about a lecture or series, answering, and the results."""
 
 from typing import Any
 
 from apiflask import APIBlueprint
 
-from lms.catalogue.models import Lecture
+from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import get_lecture
-from lms.catalogue.rules import check_can_edit_lecture
-from lms.core.base.errors import Forbidden, Invalid
+from lms.catalogue.queries.series import get_series
+from lms.catalogue.rules import check_can_edit_lecture, check_can_edit_series
+from lms.core.base.errors import Forbidden, Invalid, NotFound
 from lms.core.base.roles import Role
 from lms.core.base.settings import settings
 from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.feedback import actions
-from lms.feedback.queries import form_of, results_of
+from lms.feedback.queries import Subject, form_of, results_of
 from lms.feedback.schemas import AnswersOut, FeedbackAnswersIn, FormIn, FormOut, ResultsOut
 from lms.people.queries.persons import find_person_id
 from lms.questions.rules import dump
@@ -53,6 +54,35 @@ def put_form(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
     return _form(get_lecture(lecture_id, by=by))
 
 
+@bp.get("/series/<slug>/end-feedback-form")
+@allow(SIGNED_IN)
+@scope("feedback:read")
+@bp.output(FormOut)
+def get_form_about_series(slug: str) -> dict[str, Any]:
+    """Returns the questions that are asked about a series as a whole when it is over; none where it does not ask."""
+    return _form_about(get_series(slug, by=current_actor()))
+
+
+def _form_about(series: Series) -> dict[str, Any]:
+    return {"questions": dump(form_of(series).questions), "origin": "series"}
+
+
+@bp.put("/series/<slug>/end-feedback-form")
+@allow(*STAFF)
+@scope("feedback:write")
+@bp.input(FormIn, arg_name="sent")
+@bp.output(FormOut)
+def put_form_about_series(slug: str, sent: dict[str, Any]) -> dict[str, Any]:
+    """Writes the questions about a series as a whole. Without any, nobody is asked. Given answers keep theirs.
+
+    Where the series is over, the people who attended it are asked by e-mail half an hour later.
+    """
+    by = current_actor()
+    check_can_edit_series(get_series(slug, by=by), by)
+    actions.save_form_about_series(slug, sent["questions"], by=by, at=clock.now())
+    return _form_about(get_series(slug, by=by))
+
+
 @bp.post("/lectures/<int:lecture_id>/feedback")
 @allow(SIGNED_IN)
 @scope("feedback:write")
@@ -60,8 +90,24 @@ def put_form(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
 @bp.output(AnswersOut)
 def give_feedback(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
     """Answers the questions about a lecture for oneself, or changes one's answers, within 14 days of its end."""
+    return _answered(get_lecture(lecture_id, by=current_actor()), sent)
+
+
+@bp.post("/series/<slug>/feedback")
+@allow(SIGNED_IN)
+@scope("feedback:write")
+@bp.input(FeedbackAnswersIn, arg_name="sent")
+@bp.output(AnswersOut)
+def give_feedback_on_series(slug: str, sent: dict[str, Any]) -> dict[str, Any]:
+    """Answers the questions about a series that is over for oneself, or changes one's answers, for 14 days."""
+    series = get_series(slug, by=current_actor())
+    if not form_of(series).questions:
+        raise NotFound
+    return _answered(series, sent)
+
+
+def _answered(subject: Subject, sent: dict[str, Any]) -> dict[str, Any]:
     by = current_actor()
-    get_lecture(lecture_id, by=by)
     person_id = by.person_id or 0
     if sent["email"] is not None:
         if not (by.is_administrator and settings().is_demonstration):
@@ -69,7 +115,7 @@ def give_feedback(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
         person_id = find_person_id(sent["email"]) or 0
         if not person_id:
             raise Invalid("email", _("We found no one with this address."))
-    return {"answers": actions.answer(lecture_id, person_id, sent["answers"], by=by, at=clock.now())}
+    return {"answers": actions.answer(subject, person_id, sent["answers"], by=by, at=clock.now())}
 
 
 @bp.get("/lectures/<int:lecture_id>/feedback-results")
@@ -78,7 +124,21 @@ def give_feedback(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
 @bp.output(ResultsOut)
 def get_results(lecture_id: int) -> dict[str, Any]:
     """Returns what people answered about a lecture. No number is of fewer than five of them."""
-    shown = results_of(lecture_id, by=current_actor(), at=clock.now())
+    return _results(get_lecture(lecture_id, by=current_actor()))
+
+
+@bp.get("/series/<slug>/feedback-results")
+@allow(*READERS)
+@scope("feedback:read")
+@bp.output(ResultsOut)
+def get_results_of_series(slug: str) -> dict[str, Any]:
+    """Returns what people answered about a series as a whole, and about its lectures by year. No number is of fewer
+    than five of them."""
+    return _results(get_series(slug, by=current_actor()))
+
+
+def _results(subject: Subject) -> dict[str, Any]:
+    shown = results_of(subject, by=current_actor(), at=clock.now())
     return {
         "answers": shown.answers,
         "attended": shown.attended,
@@ -105,6 +165,15 @@ def get_results(lecture_id: int) -> dict[str, Any]:
             }
             for name, groups in (("country", shown.countries), ("source", shown.sources))
         },
+        "years": [
+            {
+                "year": year,
+                "feedback_answers": group.answers,
+                "satisfaction": _hundredths(group.mean),
+                "satisfied_percent": group.satisfied_percent,
+            }
+            for year, group in shown.years.items()
+        ],
     }
 
 

@@ -10,45 +10,56 @@ from lms.core.database.session import Base, UtcDateTime
 
 
 class FeedbackForm(Base):
-    """A version of the questions of a lecture, or of all lectures of a series that have none of their own.
+    """A version of the questions of a lecture, of all lectures of a series that have none of their own, or about a
+    series as a whole (`about_series_id`).
 
     Rows are never changed: who changes the questions adds a row, and the latest is asked. `questions` is what
-    `lms.questions.rules.dump` writes; none means that the questions before are no longer asked, and those of the
-    series, or the default ones, are.
+    `lms.questions.rules.dump` writes; none means that the questions before are no longer asked. About a lecture those
+    of the series, or the default ones, are asked then; about a series nothing is.
     """
 
     __tablename__ = "feedback_form"
     read_by_strangers = False
     __table_args__ = (
-        CheckConstraint("(lecture_id IS NULL) != (series_id IS NULL)", name="of_one"),
+        CheckConstraint(
+            "CASE WHEN lecture_id IS NULL THEN 0 ELSE 1 END + CASE WHEN series_id IS NULL THEN 0 ELSE 1 END"
+            " + CASE WHEN about_series_id IS NULL THEN 0 ELSE 1 END = 1",
+            name="of_one",
+        ),
         Index("ix_feedback_form_lecture_id", "lecture_id"),
         Index("ix_feedback_form_series_id", "series_id"),
+        Index("ix_feedback_form_about_series_id", "about_series_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     lecture_id: Mapped[int | None] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"))
     series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"))
+    about_series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"))
     questions: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     author_id: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class FeedbackAnswer(Base):
-    """The answers of a person after a lecture, to the version `form_id` of its questions; null: to the default ones.
+    """The answers of a person about a lecture, or about a series as a whole, to the version `form_id` of its questions;
+    null: to the default ones.
 
-    `rating` is the answer to the first rating among them, from which *satisfaction* is counted. Staff never see whose
-    answer it is. Texts are deleted with the person; what was chosen stays.
+    `rating` is the answer to the first rating among them. *Satisfaction* is counted from those about lectures. Staff
+    never see whose answer it is. Texts are deleted with the person; what was chosen stays.
     """
 
     __tablename__ = "feedback_answer"
     read_by_strangers = False
     __table_args__ = (
         UniqueConstraint("lecture_id", "person_id", name="uq_feedback_answer_lecture_id_person_id"),
+        Index("uq_feedback_answer_series_id_person_id", "series_id", "person_id", unique=True),
+        CheckConstraint("(lecture_id IS NULL) != (series_id IS NULL)", name="of_one"),
         CheckConstraint("rating >= 1 AND rating <= 5", name="rating"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"))
+    lecture_id: Mapped[int | None] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"))
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"))
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
     form_id: Mapped[int | None] = mapped_column(ForeignKey("feedback_form.id", ondelete="CASCADE"))
     answers: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
-from lms.attendance.queries.facts import attended_rows
-from lms.catalogue.models import Lecture, LectureState, Series
-from lms.catalogue.queries.lectures import get_lecture
+from lms.attendance.queries.facts import attended_in
+from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.rules import may_edit_lecture, may_edit_series
 from lms.core.base.disclosure import FEWEST
 from lms.core.base.errors import Forbidden, NotFound
@@ -23,16 +23,41 @@ from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.enrolment.membership import expected_at
 from lms.feedback.models import FeedbackAnswer, FeedbackForm, HiddenComment
-from lms.feedback.rules import DEFAULT, OPEN_FOR, closes_at, is_open, rating_key, shown_beside
+from lms.feedback.rules import (
+    DEFAULT,
+    OPEN_FOR,
+    PROPOSED,
+    SATISFIED,
+    closes_at,
+    closes_at_of_series,
+    is_open,
+    rating_key,
+    shown_beside,
+)
 from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
 from lms.questions.rules import Question, load
 
+Subject = Lecture | Series
+"""What people give feedback about: a lecture, or a series as a whole, once it is over."""
+
+
+def column_of(subject: Subject) -> InstrumentedAttribute[int | None]:
+    """The column of answers that says what they are about."""
+    return FeedbackAnswer.lecture_id if isinstance(subject, Lecture) else FeedbackAnswer.series_id
+
+
+def forms_of(subject: Subject) -> Any:
+    """The condition of the forms that were written for a lecture, or about a series as a whole."""
+    column = FeedbackForm.lecture_id if isinstance(subject, Lecture) else FeedbackForm.about_series_id
+    return column == subject.id
+
 
 @dataclass(frozen=True)
 class AskedForm:
-    """The questions about a lecture: the version, null for the default questions, and whose questions they are."""
+    """The questions about a lecture or series: the version, null for the default questions, and whose questions they
+    are."""
 
     id: int | None
     questions: tuple[Question, ...]
@@ -40,8 +65,13 @@ class AskedForm:
     is_of_series: bool = False
 
 
-def form_of(lecture: Lecture) -> AskedForm:
-    """The questions that are asked about a lecture: its own, else those of its series, else the default ones."""
+def form_of(subject: Subject) -> AskedForm:
+    """The questions that are asked about a lecture: its own, else those of its series, else the default ones. Those
+    about a series as a whole; none where it does not ask."""
+    if isinstance(subject, Series):
+        row = db.session.scalar(_latest(forms_of(subject)))
+        return AskedForm(row.id if row else None, load(row.questions) if row else (), is_of_series=True)
+    lecture = subject
     for column, key in ((FeedbackForm.lecture_id, lecture.id), (FeedbackForm.series_id, lecture.series_id)):
         row = db.session.scalar(_latest(column == key))
         if row is not None and row.questions:
@@ -64,25 +94,29 @@ MOST_TEMPLATES: Final = 50
 
 @dataclass(frozen=True)
 class FormTemplate:
-    """A form of another lecture or series that somebody may change, to start from. `row`: whose it is."""
+    """A form of another lecture or series that somebody may change, to start from. `row`: whose it is,
+    `is_about_series`: whether it asks about that series as a whole."""
 
     id: int
     row: Lecture | Series
     questions: tuple[Question, ...]
+    is_about_series: bool = False
 
 
 def list_templates(*, by: Actor) -> list[FormTemplate]:
     """The forms that are asked somewhere and that this actor may change, the latest first."""
-    newest = select(func.max(FeedbackForm.id)).group_by(FeedbackForm.lecture_id, FeedbackForm.series_id)
+    subjects = FeedbackForm.lecture_id, FeedbackForm.series_id, FeedbackForm.about_series_id
+    series_id = func.coalesce(FeedbackForm.series_id, FeedbackForm.about_series_id, Lecture.series_id)
+    newest = select(func.max(FeedbackForm.id)).group_by(*subjects)
     rows = (
         select(FeedbackForm, Lecture, Series)
         .join(Lecture, Lecture.id == FeedbackForm.lecture_id, isouter=True)
-        .join(Series, Series.id == func.coalesce(FeedbackForm.series_id, Lecture.series_id))
+        .join(Series, Series.id == series_id)
         .where(FeedbackForm.id.in_(newest))
         .order_by(FeedbackForm.id.desc())
     )
     templates = (
-        FormTemplate(form.id, lecture or series, load(form.questions))
+        FormTemplate(form.id, lecture or series, load(form.questions), form.about_series_id is not None)
         for form, lecture, series in db.session.execute(rows)
         if form.questions and may_edit_series(series, by)
     )
@@ -92,8 +126,22 @@ def list_templates(*, by: Actor) -> list[FormTemplate]:
 def questions_to_start_from(template: FormTemplate) -> tuple[Question, ...]:
     """The questions of another form for a new one. They are other questions, and get keys of their own; the usual ones
     keep theirs."""
-    usual = {(one.key, one.kind, one.text) for one in DEFAULT}
+    usual = {(one.key, one.kind, one.text) for one in (*DEFAULT, *PROPOSED)}
     return tuple(one if (one.key, one.kind, one.text) in usual else replace(one, key="") for one in template.questions)
+
+
+def asked_forms(series_id: int, lecture_ids: Collection[int]) -> dict[str, dict[int, list[dict[str, Any]]]]:
+    """The questions of the forms that a series and these lectures of it have now, by the column of their subject and
+    its id."""
+    forms: dict[str, dict[int, list[dict[str, Any]]]] = {}
+    for column, ids in (
+        (FeedbackForm.lecture_id, lecture_ids),
+        (FeedbackForm.series_id, [series_id]),
+        (FeedbackForm.about_series_id, [series_id]),
+    ):
+        rows = read(select(column, FeedbackForm.questions).where(among(column, ids)).order_by(FeedbackForm.id))
+        forms[column.key] = {subject_id: questions for subject_id, questions in dict(rows).items() if questions}
+    return forms
 
 
 def _latest(condition: Any) -> Select[FeedbackForm]:
@@ -109,44 +157,81 @@ def used_keys(condition: Any) -> set[str]:
     }
 
 
+def closings_of_series(series_ids: Collection[int] | None = None) -> dict[int, datetime]:
+    """Of the series that ask about themselves as a whole and are over, when answers end; of some, where given."""
+    query = select(FeedbackForm.about_series_id, FeedbackForm.questions, FeedbackForm.created_at)
+    query = query.where(FeedbackForm.about_series_id.is_not(None)).order_by(FeedbackForm.id)
+    if series_ids is not None:
+        query = query.where(among(FeedbackForm.about_series_id, series_ids))
+    turned_on: dict[int, datetime | None] = {}
+    for series_id, questions, created_at in read(query):
+        turned_on[series_id] = (turned_on.get(series_id) or created_at) if questions else None
+    asking = [series_id for series_id, since in turned_on.items() if since is not None]
+    if not asking:
+        return {}
+    lectures: dict[int, list[tuple[LectureState, datetime | None]]] = defaultdict(list)
+    rows = select(Lecture.series_id, Lecture.state, Lecture.actual_end).where(among(Lecture.series_id, asking))
+    for series_id, state, end in read(rows):
+        lectures[series_id].append((state, end))
+    closings = {
+        series_id: closes_at_of_series(lectures.get(series_id, ()), turned_on[series_id]) for series_id in asking
+    }
+    return {series_id: closes for series_id, closes in closings.items() if closes is not None}
+
+
+def closing_of(subject: Subject) -> datetime | None:
+    """When answers about a lecture or a series end; null where they cannot be given yet."""
+    if isinstance(subject, Lecture):
+        return closes_at(subject)
+    return closings_of_series([subject.id]).get(subject.id)
+
+
 @dataclass(frozen=True)
 class OwnFeedback:
-    """The questions about a lecture for somebody who can answer, and what they answered."""
+    """The questions about a lecture or series for somebody who can answer, and what they answered."""
 
-    lecture: Lecture
+    subject: Subject
     form: AskedForm
     answers: Mapping[str, Any]
     has_answered: bool
     closes_at: datetime | None
     is_open: bool
 
+    @property
+    def is_of_series(self) -> bool:
+        """Whether it is about a series as a whole."""
+        return isinstance(self.subject, Series)
 
-def is_expected(lecture_id: int, person_id: int) -> bool:
-    """Whether a person (canonical id) can give feedback about a lecture: they were expected at it, and exist still."""
+
+def is_expected(subject: Subject, person_id: int) -> bool:
+    """Whether a person (canonical id) can give feedback, and exists still: about a lecture, who was expected at it;
+    about a series, who attended a lecture of it."""
     person = db.session.get(Person, person_id)
     if person is None or person.erased_at is not None:
         return False
-    return person_id in read_column(expected_at(lecture_id, [person_id]))
+    if isinstance(subject, Series):
+        return person_id in people_of(subject, [person_id])
+    return person_id in read_column(expected_at(subject.id, [person_id]))
 
 
-def own_feedback(lecture_id: int, person_id: int, *, by: Actor, at: datetime) -> OwnFeedback:
-    """A person's questions about a lecture and their answers. Raises NotFound unless they were expected at it."""
-    lecture = get_lecture(lecture_id, by=by)
-    if not is_expected(lecture_id, person_id):
+def own_feedback(subject: Subject, person_id: int, *, at: datetime) -> OwnFeedback:
+    """A person's questions about a lecture or series and their answers. Raises NotFound unless they can answer."""
+    form = form_of(subject)
+    if not form.questions or not is_expected(subject, person_id):
         raise NotFound
-    row = latest_answer(lecture_id, person_id)
-    form = form_of(lecture)
+    row = latest_answer(subject, person_id)
     keys = {question.key for question in form.questions}
     answers = {} if row is None else {key: value for key, value in row.answers.items() if key in keys}
-    return OwnFeedback(lecture, form, answers, row is not None, closes_at(lecture), is_open(lecture, at))
+    closes = closing_of(subject)
+    return OwnFeedback(subject, form, answers, row is not None, closes, is_open(closes, at))
 
 
-def latest_answer(lecture_id: int, person_id: int) -> FeedbackAnswer | None:
-    """The last answers of a person about a lecture, under any of their records."""
+def latest_answer(subject: Subject, person_id: int) -> FeedbackAnswer | None:
+    """The last answers of a person about a lecture or series, under any of their records."""
     query = (
         select(FeedbackAnswer)
         .join(Person, Person.id == FeedbackAnswer.person_id)
-        .where(FeedbackAnswer.lecture_id == lecture_id, Person.canonical_id == person_id)
+        .where(column_of(subject) == subject.id, Person.canonical_id == person_id)
         .order_by(FeedbackAnswer.changed_at.desc(), FeedbackAnswer.id.desc())
         .limit(1)
     )
@@ -158,81 +243,140 @@ def list_waiting(person_id: int, attended: Collection[int], *, at: datetime) -> 
     first."""
     if not attended:
         return []
-    members = select(Person.id).where(Person.canonical_id == person_id)
-    answered = select(FeedbackAnswer.lecture_id).where(FeedbackAnswer.person_id.in_(members))
     query = select(Lecture).where(
-        among(Lecture.id, attended), Lecture.actual_end > at - OPEN_FOR, Lecture.id.not_in(answered)
+        among(Lecture.id, attended),
+        Lecture.actual_end > at - OPEN_FOR,
+        Lecture.id.not_in(_answered(FeedbackAnswer.lecture_id, person_id)),
     )
     lectures = db.session.scalars(query.order_by(Lecture.actual_end.desc()))
-    return [lecture for lecture in lectures if is_open(lecture, at)]
+    return [lecture for lecture in lectures if is_open(closes_at(lecture), at)]
 
 
-def own_state(lecture: Lecture, person_id: int, at: datetime) -> str | None:
-    """Whether a person who attended a lecture can give feedback now: "open", "answered" (to change it), or null."""
-    if not is_open(lecture, at):
+def list_waiting_series(person_id: int, attended: Collection[int], *, at: datetime) -> list[tuple[Series, datetime]]:
+    """Of the series of which a person attended a lecture, those about which they can still answer and have not, and by
+    when."""
+    closings = closings_of_series(attended) if attended else {}
+    open_ids = {series_id for series_id, closes in closings.items() if is_open(closes, at)}
+    if not open_ids:
+        return []
+    query = select(Series).where(
+        among(Series.id, open_ids),
+        Series.visibility == Visibility.PUBLIC,
+        Series.id.not_in(_answered(FeedbackAnswer.series_id, person_id)),
+    )
+    return [(series, closings[series.id]) for series in db.session.scalars(query.order_by(Series.id))]
+
+
+def _answered(column: InstrumentedAttribute[int | None], person_id: int) -> Select[int | None]:
+    """The query of what a person has answered about."""
+    members = select(Person.id).where(Person.canonical_id == person_id)
+    return select(column).where(FeedbackAnswer.person_id.in_(members), column.is_not(None))
+
+
+def own_state(subject: Subject, person_id: int, at: datetime) -> str | None:
+    """Whether a person who attended can give feedback now: "open", "answered" (to change it), or null."""
+    if not is_open(closing_of(subject), at):
         return None
-    return "open" if latest_answer(lecture.id, person_id) is None else "answered"
+    return "open" if latest_answer(subject, person_id) is None else "answered"
 
 
 def outdated_mails(mails: Sequence[OutboxMail]) -> set[int]:
     """Those that ask about a lecture that is not held any more, or that their reader has answered about."""
     ids = {int(mail.payload.get("lecture_id") or 0) for mail in mails}
     held = set(read_column(select(Lecture.id).where(among(Lecture.id, ids), Lecture.state == LectureState.HELD)))
-    answered = answered_ids(ids)
+    return _outdated(mails, "lecture_id", held, FeedbackAnswer.lecture_id)
+
+
+def outdated_series_mails(mails: Sequence[OutboxMail]) -> set[int]:
+    """Those that ask about a series that is not over any more or does not ask, or that their reader has answered
+    about."""
+    over = set(closings_of_series({int(mail.payload.get("series_id") or 0) for mail in mails}))
+    return _outdated(mails, "series_id", over, FeedbackAnswer.series_id)
+
+
+def _outdated(
+    mails: Sequence[OutboxMail], key: str, asking: Collection[int], column: InstrumentedAttribute[int | None]
+) -> set[int]:
+    keys = {mail.id: int(mail.payload.get(key) or 0) for mail in mails}
+    answered = answered_ids(column, set(keys.values()))
     readers = {mail.person_id for mail in mails if mail.person_id}
     people = read(select(Person.id, Person.canonical_id).where(among(Person.id, readers)))
     person_of: dict[int | None, int | None] = dict(people)
-    keys = {mail.id: int(mail.payload.get("lecture_id") or 0) for mail in mails}
     return {
         mail.id
         for mail in mails
-        if keys[mail.id] not in held or person_of.get(mail.person_id) in answered[keys[mail.id]]
+        if keys[mail.id] not in asking or person_of.get(mail.person_id) in answered[keys[mail.id]]
     }
 
 
-def answered_ids(lecture_ids: Collection[int]) -> dict[int, set[int]]:
-    """Returns the people who answered about each lecture (canonical ids)."""
-    query = select(FeedbackAnswer.lecture_id, Person.canonical_id)
+def answered_ids(column: InstrumentedAttribute[int | None], subject_ids: Collection[int]) -> dict[int, set[int]]:
+    """Returns the people who answered about each of these lectures or series, as the column says (canonical ids)."""
+    query = select(column, Person.canonical_id)
     query = query.join(Person, Person.id == FeedbackAnswer.person_id)
-    answered: dict[int, set[int]] = {lecture_id: set() for lecture_id in lecture_ids}
-    for lecture_id, person_id in read(query.where(among(FeedbackAnswer.lecture_id, lecture_ids))):
-        answered[lecture_id].add(person_id)
+    answered: dict[int, set[int]] = {subject_id: set() for subject_id in subject_ids}
+    for subject_id, person_id in read(query.where(among(column, subject_ids))):
+        answered[subject_id].add(person_id)
     return answered
 
 
-def attended_ids(lecture: Lecture, only: Collection[int] | None = None) -> dict[int, tuple[int | None, str]]:
-    """The people who attended a lecture (canonical ids), with country and way; of some people, where given."""
-    if lecture.actual_start is None:
-        return {}
-    day = clock.day_of(lecture.actual_start, clock.reporting_zone())
-    return {row.person: (row.country, row.source) for row in attended_rows(lecture.id, day, only)}
+def attended_ids(lecture: Lecture) -> dict[int, str]:
+    """The people who attended a lecture (canonical ids), and in which way."""
+    return _attended([lecture]).get(lecture.id, {})
+
+
+def _attended(lectures: Iterable[Lecture], only: Collection[int] | None = None) -> dict[int, dict[int, str]]:
+    """Lecture → person who attended it → way, of those that were held; of some people, where given."""
+    zone = clock.reporting_zone()
+    days = {one.id: clock.day_of(one.actual_start, zone) for one in lectures if one.actual_start is not None}
+    rows = attended_in(days, only) if days else {}
+    return {lecture_id: {row.person: row.source for row in of_lecture} for lecture_id, of_lecture in rows.items()}
+
+
+def held_lectures(series: Series) -> list[Lecture]:
+    """The lectures of a series that were held, in their order."""
+    held = select(Lecture).where(Lecture.series_id == series.id, Lecture.state == LectureState.HELD)
+    return list(db.session.scalars(held.order_by(Lecture.actual_start, Lecture.id)))
+
+
+def people_of(subject: Subject, only: Collection[int] | None = None) -> dict[int, str]:
+    """The people who attended a lecture, or a lecture of a series, and the way: in a series, of the last lecture that
+    they attended. Of some people (canonical ids), where given."""
+    lectures = [subject] if isinstance(subject, Lecture) else held_lectures(subject)
+    return _ways(lectures, _attended(lectures, only))
+
+
+def _ways(lectures: Iterable[Lecture], attended: Mapping[int, Mapping[int, str]]) -> dict[int, str]:
+    return {person: way for one in lectures for person, way in attended.get(one.id, {}).items()}
 
 
 @dataclass(frozen=True)
 class CountedAnswer:
-    """The answer of one person, whatever records they have."""
+    """The answer of one person about a lecture or series, whatever records they have."""
 
     id: int
-    lecture_id: int
+    subject_id: int
     person_id: int
     form_id: int | None
     answers: Mapping[str, Any]
     rating: int | None
 
 
-def counted_answers(lecture_ids: Collection[int]) -> list[CountedAnswer]:
-    """The answers about lectures, one for each person: of merged people the one that was changed last."""
+def counted_answers(
+    subject_ids: Collection[int], column: InstrumentedAttribute[int | None] = FeedbackAnswer.lecture_id
+) -> list[CountedAnswer]:
+    """The answers about lectures, or about series by the column of these, one for each person: of merged people the
+    one that was changed last."""
     query = (
         select(
             FeedbackAnswer.id,
-            FeedbackAnswer.lecture_id,
+            column,
             Person.canonical_id,
             FeedbackAnswer.form_id,
             FeedbackAnswer.answers,
             FeedbackAnswer.rating,
         )
         .join(Person, Person.id == FeedbackAnswer.person_id)
-        .where(among(FeedbackAnswer.lecture_id, lecture_ids))
+        .where(among(column, subject_ids))
         .order_by(FeedbackAnswer.changed_at, FeedbackAnswer.id)
     )
     latest = {(row[1], row[2]): CountedAnswer(*row) for row in read(query)}
@@ -240,10 +384,12 @@ def counted_answers(lecture_ids: Collection[int]) -> list[CountedAnswer]:
 
 
 def ratings_of(lecture_ids: Collection[int] | None = None) -> dict[int, dict[int, int]]:
-    """Lecture → person (canonical id) → rating, of all answers with one; of merged people the one changed last."""
+    """Lecture → person (canonical id) → rating, of all answers with one; of merged people the one changed last. Answers
+    about series are not among them."""
     query = (
         select(FeedbackAnswer.lecture_id, Person.canonical_id, FeedbackAnswer.rating)
         .join(Person, Person.id == FeedbackAnswer.person_id)
+        .where(FeedbackAnswer.lecture_id.is_not(None))
         .order_by(FeedbackAnswer.changed_at, FeedbackAnswer.id)
     )
     if lecture_ids is not None:
@@ -273,8 +419,8 @@ def public_ratings(attended: Mapping[int, Collection[int]]) -> dict[int, dict[in
     people = {lecture_id: set(ids) for lecture_id, ids in attended.items()}
     by_question: dict[tuple[int, str | None], dict[int, int]] = defaultdict(dict)
     for row in rows:
-        if row.person_id in people[row.lecture_id] and row.rating is not None:
-            by_question[row.lecture_id, forms[row.form_id]][row.person_id] = row.rating
+        if row.person_id in people[row.subject_id] and row.rating is not None:
+            by_question[row.subject_id, forms[row.form_id]][row.person_id] = row.rating
     public: dict[int, dict[int, int]] = defaultdict(dict)
     for (lecture_id, _key), ratings in by_question.items():
         if len(ratings) >= FEWEST:
@@ -311,61 +457,109 @@ class GroupResult:
 
 
 @dataclass(frozen=True)
-class FeedbackResults:
-    """The results of a lecture. `answers` is null below five. Groups by country code, or null, and by way."""
+class YearResult:
+    """The ratings of a year that *satisfaction* is counted from: how many, their mean, and the share of 4 and 5."""
 
-    lecture: Lecture
+    answers: int
+    mean: float
+    satisfied_percent: float
+
+
+@dataclass(frozen=True)
+class FeedbackResults:
+    """The results of a lecture, or of a series as a whole. `answers` is null below five. Groups by country code, or
+    null, and by way. `years`: of a series, the feedback on its lectures by year."""
+
+    subject: Subject
     answers: int | None
     attended: int
-    questions: Sequence[QuestionResult]
-    countries: Mapping[str | None, GroupResult]
-    sources: Mapping[str | None, GroupResult]
     closes_at: datetime | None
     is_open: bool
+    questions: Sequence[QuestionResult] = ()
+    countries: Mapping[str | None, GroupResult] = field(default_factory=dict)
+    sources: Mapping[str | None, GroupResult] = field(default_factory=dict)
+    years: Mapping[str, YearResult] = field(default_factory=dict)
+
+    @property
+    def is_of_series(self) -> bool:
+        """Whether they are those of a series as a whole."""
+        return isinstance(self.subject, Series)
+
+    @property
+    def name(self) -> str:
+        """The name of files of them."""
+        return f"feedback-{self.subject.slug if isinstance(self.subject, Series) else self.subject.id}"
 
 
-def may_read(lecture: Lecture, by: Actor) -> bool:
-    """Whether somebody can read the results of a lecture: its instructors, reporters, administrators."""
-    return by.is_reporter or may_edit_lecture(lecture, by)
+def may_edit(subject: Subject, by: Actor) -> bool:
+    """Whether somebody can write the questions about a lecture or series, and hide comments."""
+    return may_edit_series(subject, by) if isinstance(subject, Series) else may_edit_lecture(subject, by)
 
 
-def results_of(lecture_id: int, *, by: Actor, at: datetime) -> FeedbackResults:
-    """The results of a lecture: what those who attended it answered, as in *satisfaction*.
+def may_read(subject: Subject, by: Actor) -> bool:
+    """Whether somebody can read the results of a lecture or series: its instructors, reporters, administrators."""
+    return by.is_reporter or may_edit(subject, by)
 
-    Raises NotFound or Forbidden for who may not read them.
+
+def results_of(subject: Subject, *, by: Actor, at: datetime) -> FeedbackResults:
+    """The results of a lecture, or of a series as a whole: what those answered who attended it, or a lecture of it.
+
+    Raises Forbidden for who may not read them.
     """
-    lecture = get_lecture(lecture_id, by=by)
-    if not may_read(lecture, by):
+    if not may_read(subject, by):
+        if isinstance(subject, Series):
+            raise Forbidden(_("Only the series’ instructors, reporters and administrators can read its feedback."))
         raise Forbidden(_("Only the lecture’s instructors, reporters and administrators can read its feedback."))
-    attended = attended_ids(lecture)
-    rows = [row for row in counted_answers([lecture.id]) if row.person_id in attended]
+    lectures = [subject] if isinstance(subject, Lecture) else held_lectures(subject)
+    attended = _attended(lectures)
+    ways = _ways(lectures, attended)
+    years = _years(lectures, attended) if isinstance(subject, Series) else {}
+    rows = [row for row in counted_answers([subject.id], column_of(subject)) if row.person_id in ways]
+    closes = closing_of(subject)
+    empty = FeedbackResults(subject, None, len(ways), closes, is_open(closes, at), years=years)
     if len(rows) < FEWEST:
-        return FeedbackResults(lecture, None, len(attended), [], {}, {}, closes_at(lecture), is_open(lecture, at))
-    questions = _questions_of(lecture, rows)
-    hidden = _hidden(lecture.id, rows)
+        return empty
+    questions = _questions_of(subject, rows)
+    hidden = _hidden(subject, rows)
     results = [_result(question, rows, hidden, by) for question in questions]
-    day = clock.day_of(lecture.actual_start or at, clock.reporting_zone())
-    codes = country_codes_of([row.person_id for row in rows], day)
+    last = max((one.actual_start for one in lectures if one.actual_start is not None), default=at)
+    codes = country_codes_of([row.person_id for row in rows], clock.day_of(last, clock.reporting_zone()))
     cells = {
-        row.person_id: (codes.get(row.person_id), _WAYS.get(attended[row.person_id][1], attended[row.person_id][1]))
-        for row in rows
+        row.person_id: (codes.get(row.person_id), _WAYS.get(ways[row.person_id], ways[row.person_id])) for row in rows
     }
     by_country, by_source = _groups(questions, rows, cells)
-    return FeedbackResults(
-        lecture, len(rows), len(attended), results, by_country, by_source, closes_at(lecture), is_open(lecture, at)
-    )
+    return replace(empty, answers=len(rows), questions=results, countries=by_country, sources=by_source)
+
+
+def _years(lectures: Iterable[Lecture], attended: Mapping[int, Mapping[int, str]]) -> dict[str, YearResult]:
+    """The feedback on lectures by the year of each, of those whose results state the same ratings: a sum of them says
+    nothing new."""
+    given: dict[str, list[int]] = defaultdict(list)
+    public = public_ratings(attended)
+    for lecture in lectures:
+        if lecture.id in public and lecture.actual_start is not None:
+            year = clock.day_of(lecture.actual_start, clock.reporting_zone()).year
+            given[str(year)] += public[lecture.id].values()
+    return {
+        year: YearResult(len(ratings), sum(ratings) / len(ratings), _percent(ratings))
+        for year, ratings in sorted(given.items())
+    }
+
+
+def _percent(ratings: Sequence[int]) -> float:
+    return round(100 * sum(rating >= SATISFIED for rating in ratings) / len(ratings), 1)
 
 
 _WAYS = {"import": "live"}
 
 
-def _questions_of(lecture: Lecture, rows: Iterable[CountedAnswer]) -> list[Question]:
+def _questions_of(subject: Subject, rows: Iterable[CountedAnswer]) -> list[Question]:
     """The questions that are asked now, then those of earlier versions that were answered: each key and kind once."""
     ids = {row.form_id for row in rows if row.form_id is not None}
     forms = db.session.execute(
         select(FeedbackForm.questions).where(FeedbackForm.id.in_(ids)).order_by(FeedbackForm.id.desc())
     )
-    versions = [form_of(lecture).questions, *(load(questions) for (questions,) in forms)]
+    versions = [form_of(subject).questions, *(load(questions) for (questions,) in forms)]
     if any(row.form_id is None for row in rows):
         versions.append(DEFAULT)
     return list(
@@ -373,14 +567,14 @@ def _questions_of(lecture: Lecture, rows: Iterable[CountedAnswer]) -> list[Quest
     )[::-1]
 
 
-def _hidden(lecture_id: int, rows: Iterable[CountedAnswer]) -> dict[tuple[int, str], str]:
+def _hidden(subject: Subject, rows: Iterable[CountedAnswer]) -> dict[tuple[int, str], str]:
     """Why written answers are hidden, by answer and question: also those that were hidden under another record of
     their person."""
     query = (
         select(Person.canonical_id, HiddenComment.key, HiddenComment.reason)
         .join(FeedbackAnswer, FeedbackAnswer.id == HiddenComment.answer_id)
         .join(Person, Person.id == FeedbackAnswer.person_id)
-        .where(FeedbackAnswer.lecture_id == lecture_id)
+        .where(column_of(subject) == subject.id)
         .order_by(HiddenComment.hidden_at)
     )
     reasons: dict[int, dict[str, str]] = defaultdict(dict)
@@ -457,6 +651,10 @@ def export_of_person(person_id: int) -> list[dict[str, Any]]:
         .order_by(FeedbackAnswer.id)
     )
     return [
-        {"lecture": row.lecture_id, "answered_at": row.changed_at.isoformat(), "answers": row.answers}
+        {
+            "series" if row.lecture_id is None else "lecture": row.lecture_id or row.series_id,
+            "answered_at": row.changed_at.isoformat(),
+            "answers": row.answers,
+        }
         for row in db.session.scalars(query)
     ]

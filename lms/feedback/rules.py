@@ -1,15 +1,16 @@
-"""When feedback can be given, the default questions, and which groups are large enough to be shown."""
+"""When feedback on lectures and series can be given, the default questions, and which groups are large enough to be
+shown."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from itsdangerous import BadSignature, Signer
 
-from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.models import Lecture, LectureState, Series
 from lms.core.base.disclosure import FEWEST, shown_groups
 from lms.core.base.errors import Refused
 from lms.core.text.i18n import _
@@ -30,19 +31,41 @@ def closes_at(lecture: Lecture) -> datetime | None:
     return lecture.actual_end + OPEN_FOR
 
 
-def check_open(lecture: Lecture, at: datetime) -> None:
-    """Raises Refused unless feedback about a lecture can be given now."""
-    end = closes_at(lecture)
-    if end is None:
-        raise Refused(_("You can give feedback when the lecture has been held."))
-    if at > end:
-        raise Refused(_("Feedback on this lecture has ended. It was open for 14 days after the lecture."))
+def closes_at_of_series(
+    lectures: Collection[tuple[LectureState, datetime | None]], turned_on: datetime | None
+) -> datetime | None:
+    """When answers about a series as a whole end; null while it does not ask, or is not over.
+
+    Over means that all its lectures (state and actual end) were held or cancelled, and one was held. `turned_on`: since
+    when it asks; who turns it on after the last lecture gives people the whole time all the same.
+    """
+    over = (LectureState.HELD, LectureState.CANCELLED)
+    ends = [end for state, end in lectures if state is LectureState.HELD and end is not None]
+    if turned_on is None or not ends or any(state not in over for state, _end in lectures):
+        return None
+    return max(*ends, turned_on) + OPEN_FOR
 
 
-def is_open(lecture: Lecture, at: datetime) -> bool:
-    """Whether feedback about a lecture can be given now."""
-    end = closes_at(lecture)
-    return end is not None and at <= end
+def is_open(closes: datetime | None, at: datetime) -> bool:
+    """Whether feedback that closes then can be given now."""
+    return closes is not None and at <= closes
+
+
+def why_closed(subject: Lecture | Series, closes: datetime | None) -> str:
+    """Why feedback cannot be given, in words."""
+    if isinstance(subject, Series):
+        if closes is None:
+            return _("You can give feedback on a series when its last lecture has been held.")
+        return _("Feedback on this series has ended. It was open for 14 days.")
+    if closes is None:
+        return _("You can give feedback when the lecture has been held.")
+    return _("Feedback on this lecture has ended. It was open for 14 days after the lecture.")
+
+
+def check_open(subject: Lecture | Series, closes: datetime | None, at: datetime) -> None:
+    """Raises Refused unless feedback, which closes then, can be given now."""
+    if not is_open(closes, at):
+        raise Refused(why_closed(subject, closes))
 
 
 def rating_key(questions: Sequence[Question]) -> str | None:
@@ -157,6 +180,25 @@ DEFAULT: Final = (
 )
 """What is asked where nobody wrote other questions. It never changes: answers without a form were given to it."""
 
+PROPOSED: Final = (
+    _rating(
+        "series",
+        "How useful was this series for your work?",
+        "not useful",
+        "very useful",
+        {
+            "ar": ("ما مدى فائدة هذه السلسلة لعملك؟", "غير مفيدة", "مفيدة جدًا"),
+            "es": ("¿Qué utilidad tuvo esta serie para su trabajo?", "ninguna", "mucha"),
+            "fr": ("Ce cycle a-t-il été utile pour votre travail\u202f?", "pas utile", "très utile"),
+            "pt": ("Qual foi a utilidade desta série para o seu trabalho?", "nenhuma", "muita"),
+            "ru": ("Насколько этот цикл был полезен для вашей работы?", "не полезен", "очень полезен"),
+            "zh": ("本系列对您的工作有多大帮助？", "没有帮助", "很有帮助"),
+        },
+    ),
+    *DEFAULT[1:],
+)
+"""What is proposed to ask about a series as a whole. Only what somebody saves is asked."""
+
 
 def without_texts(answers: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Any]:
     """The part of answers that stays when their person is erased: what was chosen, not what was written."""
@@ -167,16 +209,28 @@ def without_texts(answers: Mapping[str, Any], questions: Sequence[Question]) -> 
 _SALT: Final = b"serai feedback"
 
 
-def make_link(secrets: Sequence[str], lecture_id: int, person_id: int) -> str:
-    """The part of an address with which one person answers about one lecture without signing in."""
-    return _signer(secrets).sign(f"{lecture_id}~{person_id}").decode()
+_OF_SERIES: Final = "s"
+"""What the id of a series begins with in a link."""
 
 
-def read_link(secrets: Sequence[str], text: str) -> tuple[int, int] | None:
-    """(lecture, person) of a link; None for what was made with none of these secrets."""
+def make_link(secrets: Sequence[str], subject_id: int, person_id: int, *, is_series: bool = False) -> str:
+    """The part of an address with which one person answers about one lecture or series without signing in."""
+    return _signer(secrets).sign(f"{_OF_SERIES if is_series else ''}{subject_id}~{person_id}").decode()
+
+
+class FeedbackLink(NamedTuple):
+    """The lecture or series, and the person, that a link is for."""
+
+    subject_id: int
+    is_series: bool
+    person_id: int
+
+
+def read_link(secrets: Sequence[str], text: str) -> FeedbackLink | None:
+    """Returns what a link is for; None for what was made with none of these secrets."""
     try:
-        lecture_id, person_id = _signer(secrets).unsign(text.encode()).decode().split("~")
-        return int(lecture_id), int(person_id)
+        subject, person_id = _signer(secrets).unsign(text.encode()).decode().split("~")
+        return FeedbackLink(int(subject.removeprefix(_OF_SERIES)), subject.startswith(_OF_SERIES), int(person_id))
     except (BadSignature, ValueError):
         return None
 

@@ -33,7 +33,7 @@ class FeedbackQuestionIn(Schema):
 
 
 class FormIn(Schema):
-    """The questions of a lecture, in their order; at most 12."""
+    """The questions about a lecture or series, in their order; at most 12."""
 
     questions = List(Nested(FeedbackQuestionIn), required=True)
 
@@ -60,7 +60,7 @@ class FeedbackQuestionOut(AnswerSchema):
 
 
 class FormOut(AnswerSchema):
-    """The questions that are asked about a lecture. `origin`: whose they are."""
+    """The questions that are asked about a lecture or series. `origin`: whose they are."""
 
     questions = List(Nested(FeedbackQuestionOut))
     origin = String(metadata={"enum": ["lecture", "series", "default"]})
@@ -101,12 +101,22 @@ class GroupResultOut(AnswerSchema):
     means = Dict(keys=String(), values=Float(allow_none=True))
 
 
+class YearOut(AnswerSchema):
+    """The feedback on the lectures of a year, as in `GET /api/v1/totals`: of lectures with five answers or more."""
+
+    year = String()
+    feedback_answers = Integer()
+    satisfaction = Float()
+    satisfied_percent = Float()
+
+
 class ResultsOut(AnswerSchema):
-    """The results of a lecture. `answers` is null below five. `groups`: by country code and by way of attending; the
-    key is empty where it is not stated."""
+    """The results of a lecture or series. `answers` is null below five. `groups`: by country code and by way of
+    attending; the key is empty where it is not stated. `years`: of a series, the feedback on its lectures."""
 
     answers = Integer(allow_none=True)
     attended = Integer()
     closes_at = Instant(allow_none=True)
     questions = List(Nested(QuestionResultOut))
     groups = Dict(keys=String(), values=Dict(keys=String(), values=Nested(GroupResultOut)))
+    years = List(Nested(YearOut))

@@ -1,13 +1,15 @@
 """Pages of feedback: answering, with and without signing in, writing the questions, and the results."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from lms.catalogue.models import Series
 from lms.catalogue.queries.lectures import get_lecture
-from lms.catalogue.queries.series import get_series
+from lms.catalogue.queries.series import get_series, get_series_by_id
 from lms.catalogue.rules import check_can_edit_lecture, check_can_edit_series
 from lms.core.base.disclosure import FEWEST
 from lms.core.base.errors import NotFound, Refused
@@ -15,20 +17,24 @@ from lms.core.base.roles import SYSTEM, Role
 from lms.core.text.i18n import _
 from lms.core.text.translations import main_language
 from lms.core.time import clock
+from lms.enrolment.queries.series import is_over
 from lms.feedback import actions
 from lms.feedback.queries import (
     AskedForm,
     FeedbackResults,
     OwnFeedback,
+    Subject,
     form_of,
     form_of_series,
     list_templates,
+    may_edit,
     outdated_mails,
+    outdated_series_mails,
     own_feedback,
     questions_to_start_from,
     results_of,
 )
-from lms.feedback.rules import KINDS, MOST_QUESTIONS, make_link, read_link, way_names
+from lms.feedback.rules import KINDS, MOST_QUESTIONS, PROPOSED, make_link, read_link, way_names, why_closed
 from lms.mail import rendering
 from lms.mail.outbox import SECRET
 from lms.mail.stops import register_outdated
@@ -47,9 +53,11 @@ bp = Blueprint("feedback", __name__, template_folder="templates")
 
 
 def init_app(app: Any) -> None:
-    """Has the e-mail that asks carry a link of its reader's own."""
+    """Has the e-mails that ask carry a link of their reader's own."""
     rendering.register(app, actions.TEMPLATE, _with_link)
+    rendering.register(app, actions.SERIES_TEMPLATE, _with_link)
     register_outdated(app, [actions.TEMPLATE], outdated_mails)
+    register_outdated(app, [actions.SERIES_TEMPLATE], outdated_series_mails)
 
 
 def _with_link(payload: Mapping[str, Any]) -> rendering.More:
@@ -58,7 +66,9 @@ def _with_link(payload: Mapping[str, Any]) -> rendering.More:
         return rendering.More({"link": f"/feedback/{rendering.STRUCK_OUT}"})
     if person_id is None:
         return rendering.More({"link": None})
-    link = make_link(_secrets(), int(payload["lecture_id"]), canonical(person_id))
+    is_series = "lecture_id" not in payload
+    subject_id = int(payload["series_id" if is_series else "lecture_id"])
+    link = make_link(_secrets(), subject_id, canonical(person_id), is_series=is_series)
     return rendering.More({"link": f"/feedback/{link}"})
 
 
@@ -66,37 +76,55 @@ def _secrets() -> list[str]:
     return [current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"]]
 
 
+def _page_of(subject: Subject) -> str:
+    if isinstance(subject, Series):
+        return url_for("dashboards.series", slug=subject.slug)
+    return url_for("dashboards.lecture", lecture_id=subject.id)
+
+
 @bp.route("/lectures/<int:lecture_id>/feedback", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def feedback(lecture_id: int) -> ResponseReturnValue:
     """Asks the reader about a lecture that they were expected at."""
+    return _own_page(get_lecture(lecture_id, by=current_actor()))
+
+
+@bp.route("/series/<slug>/feedback", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+def feedback_on_series(slug: str) -> ResponseReturnValue:
+    """Asks the reader about a series of which they attended a lecture."""
+    return _own_page(get_series(slug, by=current_actor()))
+
+
+def _own_page(subject: Subject) -> ResponseReturnValue:
     by, at = current_actor(), clock.now()
-    person_feedback = own_feedback(lecture_id, by.person_id or 0, by=by, at=at)
-    after = url_for("dashboards.lecture", lecture_id=lecture_id)
+    person_feedback = own_feedback(subject, by.person_id or 0, at=at)
 
     def save(sent: Mapping[str, Any]) -> None:
-        actions.answer(lecture_id, by.person_id or 0, sent, by=by, at=at)
+        actions.answer(subject, by.person_id or 0, sent, by=by, at=at)
 
-    return _answer(person_feedback, save, after, stored=person_feedback.answers)
+    return _answer(person_feedback, save, _page_of(subject), stored=person_feedback.answers)
 
 
 @bp.route("/feedback/<secret>", methods=["GET", "POST"])
 @allow(ANYONE, allow_without_mfa=True)
 @throttle_guesses("feedback")
 def feedback_by_link(secret: str) -> ResponseReturnValue:
-    """Asks the reader of an e-mail about a lecture, without signing in. What they answered before is not shown."""
+    """Asks the reader of an e-mail about a lecture or series, without signing in. What they answered before is not
+    shown."""
     at, link = clock.now(), read_link(_secrets(), secret)
     if link is None:
         raise NotFound
-    lecture_id, person_id = link[0], canonical(link[1])
-    person_feedback = own_feedback(lecture_id, person_id, by=SYSTEM, at=at)
+    subject: Subject = (get_series_by_id if link.is_series else get_lecture)(link.subject_id, by=SYSTEM)
+    person_id = canonical(link.person_id)
+    person_feedback = own_feedback(subject, person_id, at=at)
     contact = contact_of([person_id]).get(person_id)
 
     def save(sent: Mapping[str, Any]) -> None:
-        actions.answer(lecture_id, person_id, sent, by=SYSTEM, at=at)
+        actions.answer(subject, person_id, sent, by=SYSTEM, at=at)
 
-    after = url_for("dashboards.lecture", lecture_id=lecture_id)
-    return _answer(person_feedback, save, after, stored={}, for_address=_masked(contact.address) if contact else "")
+    address = _masked(contact.address) if contact else ""
+    return _answer(person_feedback, save, _page_of(subject), stored={}, for_address=address)
 
 
 def _masked(address: str | None) -> str:
@@ -121,9 +149,15 @@ def _answer(
             return redirect(after, 303)
         status = failed
     elif request.method == "POST":
-        raise Refused(_("Feedback on this lecture has ended. It was open for 14 days after the lecture."))
+        raise Refused(why_closed(person_feedback.subject, person_feedback.closes_at))
     page = render_template(
-        "feedback/answer.html", own=person_feedback, form=form, for_address=for_address, after=after, few=FEWEST
+        "feedback/answer.html",
+        own=person_feedback,
+        closed=why_closed(person_feedback.subject, person_feedback.closes_at),
+        form=form,
+        for_address=for_address,
+        after=after,
+        few=FEWEST,
     )
     return page, status
 
@@ -158,6 +192,26 @@ def series_form(slug: str) -> ResponseReturnValue:
     return _edit(form_of_series(series), main_language(series), save, address, after, lecture=None, series=series)
 
 
+@bp.route("/series/<slug>/end-feedback-form", methods=["GET", "POST"])
+@allow(*STAFF)
+def form_about_series(slug: str) -> ResponseReturnValue:
+    """Writes the questions that are asked about a series as a whole, when it is over."""
+    by = current_actor()
+    series = get_series(slug, by=by)
+    check_can_edit_series(series, by)
+
+    def save(sent: list[dict[str, Any]]) -> None:
+        actions.save_form_about_series(slug, sent, by=by, at=clock.now())
+
+    form_now = form_of(series)
+    after = url_for(".results_of_series", slug=slug)
+    now_asked = len(actions.waiting_people(series)) if not form_now.questions and is_over(series.id) else 0
+    return _edit(
+        form_now if form_now.questions else AskedForm(None, PROPOSED), main_language(series), save, request.path, after,
+        lecture=None, series=series, is_about_series=True, is_asked=bool(form_now.questions), now_asked=now_asked,
+    )  # fmt: skip
+
+
 def _edit(
     form_now: AskedForm,
     main: str,
@@ -166,8 +220,7 @@ def _edit(
     after: str,
     **shown: Any,
 ) -> ResponseReturnValue:
-    owner = shown["lecture"] or shown["series"]
-    templates = [one for one in list_templates(by=current_actor()) if one.row is not owner]
+    templates = [one for one in list_templates(by=current_actor()) if one.id != form_now.id]
     started = next((one for one in templates if str(one.id) == request.args.get("from")), None)
     questions = form_now.questions if started is None else questions_to_start_from(started)
     stored = {"questions": questions_data(questions)}
@@ -200,12 +253,37 @@ def _edit(
 @allow(*READERS)
 def results(lecture_id: int) -> ResponseReturnValue:
     """Shows what people answered about a lecture, without names and without groups of fewer than five."""
+    lecture = get_lecture(lecture_id, by=current_actor())
+    address = partial(url_for, ".results_file", lecture_id=lecture_id)
+    paper = url_for("reports.feedback_paper", lecture_id=lecture_id)
+    return _results(lecture, lecture.series, address, paper, url_for(".hide", lecture_id=lecture_id), is_asked=True)
+
+
+@bp.get("/series/<slug>/feedback-results")
+@allow(*READERS)
+def results_of_series(slug: str) -> ResponseReturnValue:
+    """Shows what people answered about a series as a whole, as that about a lecture, and its lectures by year."""
     by = current_actor()
-    shown = results_of(lecture_id, by=by, at=clock.now())
+    series = get_series(slug, by=by)
+    address = partial(url_for, ".series_results_file", slug=slug)
+    paper = url_for("reports.series_feedback_paper", slug=slug)
+    is_asked = bool(form_of(series).questions)
+    return _results(series, series, address, paper, url_for(".hide_on_series", slug=slug), is_asked=is_asked)
+
+
+def _results(
+    subject: Subject, series: Series, address: Callable[..., str], paper: str, hide: str, *, is_asked: bool
+) -> ResponseReturnValue:
+    by = current_actor()
     return render_template(
         "feedback/results.html",
-        results=shown,
-        lecture=shown.lecture,
+        results=results_of(subject, by=by, at=clock.now()),
+        subject=subject,
+        series=series,
+        is_asked=is_asked,
+        may_edit=may_edit(subject, by),
+        files=[("PDF", paper), ("XLSX", address(kind="xlsx")), ("CSV", address(kind="csv"))],
+        hide=hide,
         names=country_names(reader_locale()),
         locale=reader_locale(),
         way_names=way_names(),
@@ -217,13 +295,22 @@ def results(lecture_id: int) -> ResponseReturnValue:
 @allow(*READERS)
 def results_file(lecture_id: int, kind: str) -> ResponseReturnValue:
     """Downloads the results of a lecture as CSV or XLSX."""
+    return _file(get_lecture(lecture_id, by=current_actor()), kind)
+
+
+@bp.get("/series/<slug>/feedback-results.<kind>")
+@allow(*READERS)
+def series_results_file(slug: str, kind: str) -> ResponseReturnValue:
+    """Downloads the results of a series as CSV or XLSX."""
+    return _file(get_series(slug, by=current_actor()), kind)
+
+
+def _file(subject: Subject, kind: str) -> ResponseReturnValue:
     if kind not in ("csv", "xlsx"):
         raise NotFound
-    shown = results_of(lecture_id, by=current_actor(), at=clock.now())
+    shown = results_of(subject, by=current_actor(), at=clock.now())
     headings = ("section", "question", "value", "answers", "mean")
-    return table_file(
-        kind, f"feedback-{lecture_id}", _("Feedback"), headings, _lines(shown), widths=(12, 40, 40, 10, 10)
-    )
+    return table_file(kind, shown.name, _("Feedback"), headings, _lines(shown), widths=(12, 40, 40, 10, 10))
 
 
 def _lines(shown: FeedbackResults) -> list[tuple[object, ...]]:
@@ -243,6 +330,7 @@ def _lines(shown: FeedbackResults) -> list[tuple[object, ...]]:
                 for name, mean in group.means.items()
                 if mean is not None
             ]
+    lines += [("year", "", year, group.answers, _rounded(group.mean)) for year, group in shown.years.items()]
     return lines
 
 
@@ -254,13 +342,24 @@ def _rounded(mean: float | None) -> float | None:
 @allow(*STAFF)
 def hide(lecture_id: int) -> ResponseReturnValue:
     """Hides a comment with a reason, or, for administrators, shows it again."""
+    return _hide(get_lecture(lecture_id, by=current_actor()), url_for(".results", lecture_id=lecture_id))
+
+
+@bp.post("/series/<slug>/feedback-results/hide")
+@allow(*STAFF)
+def hide_on_series(slug: str) -> ResponseReturnValue:
+    """Hides a comment on a series with a reason, or, for administrators, shows it again."""
+    return _hide(get_series(slug, by=current_actor()), url_for(".results_of_series", slug=slug))
+
+
+def _hide(subject: Subject, after: str) -> ResponseReturnValue:
     by, at = current_actor(), clock.now()
     answer_id, _dash, key = request.form.get("comment", "").partition("-")
     if not answer_id.isdecimal() or len(answer_id) > 9:
         raise NotFound
     if "show" in request.form:
-        actions.show_comment(lecture_id, int(answer_id), key, by=by, at=at)
+        actions.show_comment(subject, int(answer_id), key, by=by, at=at)
     else:
-        actions.hide_comment(lecture_id, int(answer_id), key, request.form.get("reason", ""), by=by, at=at)
+        actions.hide_comment(subject, int(answer_id), key, request.form.get("reason", ""), by=by, at=at)
     flash(_("Saved."), "done")
-    return redirect(url_for(".results", lecture_id=lecture_id), 303)
+    return redirect(after, 303)

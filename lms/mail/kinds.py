@@ -67,6 +67,7 @@ KIND_OF = {
     "enrolment_place_won": MailKind.PLACE_WON,
     "feedback_asked": MailKind.MESSAGE,
     "message": MailKind.MESSAGE,
+    "series_feedback_asked": MailKind.MESSAGE,
     "weekly_digest": MailKind.DIGEST,
 }
 """Template → its kind, by kind."""

@@ -9,6 +9,8 @@ ONLINE = {
     "create_index_online",
     "add_foreign_key_online",
     "add_check_online",
+    "widen_check_online",
+    "drop_not_null_online",
     "set_not_null_online",
     "update_in_batches",
 }

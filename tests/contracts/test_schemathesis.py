@@ -140,6 +140,7 @@ NOT_GUESSED = {
     "POST appeals/{appeal_id}/withdraw",
     "POST check-ins",
     "POST lectures/{lecture_id}/feedback",
+    "POST series/{slug}/feedback",
     "POST lectures/{lecture_id}/hand",
     "POST lectures/{lecture_id}/polls/{poll_id}/vote",
     "POST lectures/{lecture_id}/questions",

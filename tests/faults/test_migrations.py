@@ -132,6 +132,7 @@ def fill(tables: list[Table], rows: int) -> None:
                 named = re.search("|".join(rf"\b{column.name}\b" for column in table.columns), check["sqltext"])
                 if either := re.search(r"\(?\w+ IS NULL\)? (?:!=|<>) \(?(\w+) IS NULL", check["sqltext"]):
                     left_out.add(either[1])
+                left_out.update(re.findall(r"CASE\s+WHEN \(?(\w+) IS NULL", check["sqltext"])[1:])  # one of several
                 if quoted and named:
                     choices[named.group()] = f"'{quoted.group(1)}'"
             chosen = {column: value(table, column, choices) for column in table.columns}

@@ -45,7 +45,7 @@ def scene(make: Make, context: None) -> Scene:
 
 
 def answer(scene: Scene, name: str, at: datetime = NOW) -> None:
-    actions.answer(scene.lecture.id, scene.people[name].id, {"useful": 4}, by=SYSTEM, at=at)
+    actions.answer(scene.lecture, scene.people[name].id, {"useful": 4}, by=SYSTEM, at=at)
 
 
 def earners(scene: Scene, at: datetime = NOW) -> int:

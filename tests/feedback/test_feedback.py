@@ -15,6 +15,7 @@ from sqlalchemy import select
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture, Policy
+from lms.catalogue.queries.lectures import get_lecture
 from lms.core.base.disclosure import shown_groups
 from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.base.roles import SYSTEM
@@ -77,12 +78,17 @@ class Held:
 
     def answer(self, person: Person, useful: int | None = 5, at: datetime | None = None, **more: Any) -> None:
         with self.app.app_context():
-            actions.answer(self.lecture.id, person.id, {"useful": useful, **more}, by=SYSTEM, at=at or self.at)
+            actions.answer(self.lecture, person.id, {"useful": useful, **more}, by=SYSTEM, at=at or self.at)
+
+    @property
+    def subject(self) -> Lecture:
+        """The lecture as it is in the running session."""
+        return get_lecture(self.lecture.id, by=SYSTEM)
 
     def results(self, person: Person | None = None) -> Any:
         with self.app.app_context():
             by = self.make.actor(person or self.instructor)
-            return results_of(self.lecture.id, by=by, at=self.at)
+            return results_of(get_lecture(self.lecture.id, by=by), by=by, at=self.at)
 
 
 @pytest.fixture
@@ -103,7 +109,7 @@ def test_a_person_answers_once_and_changes_it_for_14_days(app: APIFlask, held: H
             held.answer(person, 3, at=held.at + timedelta(days=14))
         planned = held.make.lecture(held.series)
         with pytest.raises(Refused, match="has been held"):
-            actions.answer(planned.id, person.id, {"useful": 1}, by=SYSTEM, at=held.at)
+            actions.answer(planned, person.id, {"useful": 1}, by=SYSTEM, at=held.at)
 
 
 def test_only_who_was_expected_answers_and_for_oneself(app: APIFlask, held: Held) -> None:
@@ -113,7 +119,7 @@ def test_only_who_was_expected_answers_and_for_oneself(app: APIFlask, held: Held
         held.answer(stranger)
     by = held.make.actor(stranger)
     with app.app_context(), pytest.raises(Forbidden):
-        actions.answer(held.lecture.id, person.id, {"useful": 1}, by=by, at=held.at)
+        actions.answer(held.lecture, person.id, {"useful": 1}, by=by, at=held.at)
     with pytest.raises(Invalid, match="not any more"):
         held.answer(person, 5, at=held.at, gone="x")
     with pytest.raises(Invalid, match="Answer this question"):
@@ -134,7 +140,7 @@ def test_an_answer_keeps_its_question(app: APIFlask, held: Held) -> None:
         actions.save_form(held.lecture.id, questions, by=by, at=held.at)
         keys = [question.key for question in form_of(db.session.get_one(Lecture, held.lecture.id)).questions]
         for person in people[5:]:
-            actions.answer(held.lecture.id, person.id, {keys[0]: "Fast", keys[1]: 3}, by=SYSTEM, at=held.at)
+            actions.answer(held.lecture, person.id, {keys[0]: "Fast", keys[1]: 3}, by=SYSTEM, at=held.at)
     shown = held.results()
     found = {result.question.text: (result.answers, result.mean, dict(result.counts)) for result in shown.questions}
     assert found["Pace?"] == (5, None, {"Fast": 5})
@@ -182,14 +188,18 @@ def test_a_hidden_comment_is_read_by_administrators_only(app: APIFlask, held: He
     by = held.make.actor(held.instructor)
     with app.app_context():
         with pytest.raises(Invalid):
-            actions.hide_comment(held.lecture.id, comment.answer_id, "best", " ", by=by, at=held.at)
-        actions.hide_comment(held.lecture.id, comment.answer_id, "best", "Names somebody", by=by, at=held.at)
+            actions.hide_comment(
+                get_lecture(held.lecture.id, by=SYSTEM), comment.answer_id, "best", " ", by=by, at=held.at
+            )
+        actions.hide_comment(
+            get_lecture(held.lecture.id, by=SYSTEM), comment.answer_id, "best", "Names somebody", by=by, at=held.at
+        )
     assert len(held.results().questions[1].comments) == 4
     assert {each.reason for each in held.results(administrator).questions[1].comments} == {None, "Names somebody"}
     with app.app_context(), pytest.raises(Forbidden):
-        actions.show_comment(held.lecture.id, comment.answer_id, "best", by=by, at=held.at)
+        actions.show_comment(held.subject, comment.answer_id, "best", by=by, at=held.at)
     with app.app_context():
-        actions.show_comment(held.lecture.id, comment.answer_id, "best", by=SYSTEM, at=held.at)
+        actions.show_comment(held.subject, comment.answer_id, "best", by=SYSTEM, at=held.at)
     assert len(held.results().questions[1].comments) == 5
 
 
@@ -201,14 +211,16 @@ def test_a_hidden_comment_stays_hidden_when_its_merged_person_answers_again(app:
     by, administrator = held.make.actor(held.instructor), held.make.person(roles=["administrator"])
     comment = next(each for each in held.results().questions[1].comments if each.text == "Names somebody")
     with app.app_context():
-        actions.hide_comment(held.lecture.id, comment.answer_id, "best", "Names somebody", by=by, at=held.at)
+        actions.hide_comment(
+            get_lecture(held.lecture.id, by=SYSTEM), comment.answer_id, "best", "Names somebody", by=by, at=held.at
+        )
         merge_people(kept.public_id, merged.public_id, reason="The same", by=held.make.administrator(), at=held.at)
     held.answer(kept, 5, best="Names somebody", at=held.at + timedelta(minutes=1))
     assert {each.text for each in held.results().questions[1].comments} == {"Fine"}
     (again,) = (each for each in held.results(administrator).questions[1].comments if each.reason)
     assert again.answer_id != comment.answer_id
     with app.app_context():
-        actions.show_comment(held.lecture.id, again.answer_id, "best", by=SYSTEM, at=held.at)
+        actions.show_comment(held.subject, again.answer_id, "best", by=SYSTEM, at=held.at)
     assert "Names somebody" in {each.text for each in held.results().questions[1].comments}
 
 

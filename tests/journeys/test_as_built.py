@@ -18,6 +18,7 @@ ADMIN, FOCAL_POINT, TRAINEE, VISITOR, API = "admin", "focal.ke", "trainee", "", 
 HELD = "SELECT lecture_id FROM lecture_facts WHERE lecture_id IN (SELECT id FROM lecture WHERE state = 'held') LIMIT 1"
 SERIES = "SELECT slug FROM series WHERE id = (SELECT series_id FROM award LIMIT 1)"
 WITH_SEATS = "SELECT slug FROM series WHERE id = (SELECT series_id FROM seat_entry LIMIT 1)"
+WITH_FEEDBACK = "SELECT slug FROM series JOIN feedback_answer ON series.id = feedback_answer.series_id LIMIT 1"
 WITH_CHECKS = "SELECT slug FROM series WHERE id = (SELECT series_id FROM knowledge_check ORDER BY id LIMIT 1)"
 NUMBER = (
     "SELECT number FROM certificate JOIN award ON award.id = award_id JOIN person_email USING (person_id) "
@@ -60,11 +61,23 @@ FILES: dict[str, list[tuple[str, str, dict[str, str]]]] = {
         (ADMIN, f"/series/{{slug}}/answers.{kind}", {"slug": "SELECT 'digital-customs-for-officials'"})
         for kind in ("csv", "xlsx")
     ],
+    "reports.series_feedback_paper": [(ADMIN, "/series/{slug}/feedback-results.pdf", {"slug": WITH_FEEDBACK})],
+    "feedback.series_results_file": [
+        (ADMIN, f"/series/{{slug}}/feedback-results.{kind}", {"slug": WITH_FEEDBACK}) for kind in ("csv", "xlsx")
+    ],
     "reports.feedback_paper": [
-        (ADMIN, "/lectures/{id}/feedback-results.pdf", {"id": "SELECT lecture_id FROM feedback_answer LIMIT 1"})
+        (
+            ADMIN,
+            "/lectures/{id}/feedback-results.pdf",
+            {"id": "SELECT lecture_id FROM feedback_answer WHERE lecture_id IS NOT NULL LIMIT 1"},
+        )
     ],
     "feedback.results_file": [
-        (ADMIN, f"/lectures/{{id}}/feedback-results.{kind}", {"id": "SELECT lecture_id FROM feedback_answer LIMIT 1"})
+        (
+            ADMIN,
+            f"/lectures/{{id}}/feedback-results.{kind}",
+            {"id": "SELECT lecture_id FROM feedback_answer WHERE lecture_id IS NOT NULL LIMIT 1"},
+        )
         for kind in ("csv", "xlsx")
     ],
     "dashboards.admin_series_file": [(ADMIN, f"/admin/series.{kind}", {}) for kind in ("csv", "xlsx")],

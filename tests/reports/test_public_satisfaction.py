@@ -17,6 +17,9 @@ from sqlalchemy import update
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
+from lms.catalogue.models import Series
+from lms.catalogue.queries.lectures import get_lecture
+from lms.catalogue.queries.series import get_series_by_id
 from lms.core.base.errors import Forbidden
 from lms.core.base.lists import ListRequest
 from lms.core.base.roles import ANONYMOUS, SYSTEM
@@ -71,6 +74,10 @@ class Programme:
             questions = [{"key": key, "kind": "rating", "text": f"{key}?"}]
             form = world.insert(FeedbackForm, lecture_id=self.lectures[1], questions=questions, created_at=AT)
             self.forms[form] = key
+        self.series = [one, two]
+        for series in self.series:
+            questions = [{"key": "worth", "kind": "rating", "text": "Worth it?"}]
+            world.insert(FeedbackForm, about_series_id=series, questions=questions, created_at=AT)
         for lecture in self.lectures:
             share = self.draw.choice([0.1, 0.3, 0.6, 0.9])
             for person in self.people:
@@ -94,8 +101,22 @@ class Programme:
             db.session.rollback()
             self.world.execute(update(FeedbackAnswer).where(given).values(values))
 
+    def answer_about_series(self, series: int, person: int) -> None:
+        """Also of some who attended no lecture of it. These ratings are of no public figure."""
+        form = db.session.scalars(db.select(FeedbackForm.id).where(FeedbackForm.about_series_id == series)).one()
+        rating, at = self.draw.choice([1, 2, 3, 4, 4, 5, 5]), AT + timedelta(minutes=self.draw.randint(0, 99))
+        values = {"form_id": form, "answers": {"worth": rating}, "rating": rating, "changed_at": at}
+        given = (FeedbackAnswer.series_id == series) & (FeedbackAnswer.person_id == person)
+        is_new = db.session.scalar(db.select(FeedbackAnswer.id).where(given)) is None
+        db.session.rollback()
+        if is_new:
+            self.world.insert(FeedbackAnswer, series_id=series, person_id=person, answered_at=at, **values)
+        else:
+            self.world.execute(update(FeedbackAnswer).where(given).values(values))
+
     def step(self) -> None:
         lecture, person = self.draw.choice(self.lectures), self.draw.choice(self.people)
+        self.answer_about_series(self.draw.choice(self.series), self.draw.choice(self.people))
         steps: list[Callable[[], object]] = [
             *[lambda: self.answer(lecture, person)] * 4,
             lambda: self.world.correct(lecture, person, self.draw.choice([Outcome.ATTENDED, Outcome.ABSENT])),
@@ -123,6 +144,24 @@ class Programme:
             for fact in rows.facts
             if fact.kind == "attendance" and fact.rating is not None
         ]  # fmt: skip
+
+    def ratings_of_series(self) -> list[Rating]:
+        """All that people gave about series of which they attended a lecture: with country and way of the last one."""
+        last: dict[tuple[str, int], Any] = {}
+        for fact in sorted(recount.RecountRows(ZONE).facts, key=lambda fact: (fact.day, fact.what)):
+            if fact.kind == "attendance":
+                last[fact.series, fact.who] = fact
+        given: dict[tuple[str, int], int] = {}
+        query = db.select(Series.slug, Person.canonical_id, FeedbackAnswer.rating)
+        query = query.join(Person, Person.id == FeedbackAnswer.person_id)
+        query = query.join(Series, Series.id == FeedbackAnswer.series_id)
+        for slug, person, rating in db.session.execute(query.order_by(FeedbackAnswer.changed_at, FeedbackAnswer.id)):
+            given[slug, person] = rating
+        return [
+            Rating(0, slug, "", "", "", "worth", last[slug, person].country, last[slug, person].source or "", rating)
+            for (slug, person), rating in given.items()
+            if (slug, person) in last
+        ]
 
 
 @action
@@ -176,7 +215,7 @@ def shown_to_instructors(ratings: list[Rating]) -> Iterator[tuple[float, list[Ra
     """Each mean of the results of each lecture and of its report, with the ratings that it is to be of."""
     for lecture in {one.lecture for one in ratings}:
         of_lecture = [one for one in ratings if one.lecture == lecture]
-        results = results_of(lecture, by=SYSTEM, at=AT)
+        results = results_of(get_lecture(lecture, by=SYSTEM), by=SYSTEM, at=AT)
         for result in results.questions:
             some = [one for one in of_lecture if one.question == result.question.key]
             if result.mean is not None:
@@ -196,6 +235,33 @@ def shown_to_instructors(ratings: list[Rating]) -> Iterator[tuple[float, list[Ra
             yield report.ratings.total / report.ratings.answers, of_lecture
 
 
+def shown_of_series(programme: Programme, ratings: list[Rating]) -> Iterator[tuple[float, list[Rating]]]:
+    """Each mean of the results of each series as a whole, with the ratings that it is to be of."""
+    for series_id in programme.series:
+        series = get_series_by_id(series_id, by=SYSTEM)
+        of_series = [one for one in ratings if one.series == series.slug]
+        results = results_of(series, by=SYSTEM, at=AT)
+        assert results.answers == (len(of_series) if len(of_series) >= 5 else None)
+        for result in results.questions:
+            if result.mean is not None:
+                yield result.mean, of_series
+        for name, groups in (("country", results.countries), ("source", results.sources)):
+            for key, group in groups.items():
+                some = [one for one in of_series if getattr(one, name) == key]
+                assert group.answers == len(some) >= 5
+                yield group.means["worth"] or 0, some
+
+
+def years_of_series(programme: Programme, ratings: list[Rating]) -> Iterator[tuple[float, list[Rating]]]:
+    """Each mean of the lectures of a series by year, with the ratings that it is to be of."""
+    for series_id in programme.series:
+        series = get_series_by_id(series_id, by=SYSTEM)
+        for year, group in results_of(series, by=SYSTEM, at=AT).years.items():
+            some = [one for one in told(ratings) if (one.series, one.year) == (series.slug, year)]
+            assert group.answers == len(some)
+            yield group.mean, some
+
+
 @pytest.mark.parametrize("seed", seeds(8))
 def test_public_satisfaction_is_exact_and_gives_nobody_away(app: APIFlask, world: World, seed: int) -> None:
     """After each part of a history: every number is of the ratings that it says, and no group of fewer than five, by
@@ -211,26 +277,32 @@ def test_public_satisfaction_is_exact_and_gives_nobody_away(app: APIFlask, world
             for figure, some in public(ratings):
                 assert figure == summed(some)
                 known.append(some)
-            for mean, some in shown_to_instructors(ratings):
+            for mean, some in (*shown_to_instructors(ratings), *years_of_series(programme, ratings)):
                 assert mean == pytest.approx(summed(some).total / len(some))
                 known.append(some)
             assert exposed(ratings, known) == []
             assert any(known)
+            about_series = programme.ratings_of_series()
+            known_of_series = []
+            for mean, some in shown_of_series(programme, about_series):
+                assert mean == pytest.approx(summed(some).total / len(some))
+                known_of_series.append(some)
+            assert exposed(about_series, known_of_series, by=("series", "country", "source")) == []
             for _n in range(20):
                 programme.step()
 
 
-def exposed(ratings: list[Rating], known: list[list[Rating]]) -> list[Any]:
+def exposed(
+    ratings: list[Rating],
+    known: list[list[Rating]],
+    by: tuple[str, ...] = ("lecture", "question", "country", "source", "year"),
+) -> list[Any]:
     """The groups of fewer than five whose ratings follow from sums of the known ones."""
     cells = sorted({one[:-1] for one in ratings}, key=str)
     vectors = {tuple(int(cell in {one[:-1] for one in some}) for cell in cells) for some in known}
     groups: dict[Any, set[Any]] = defaultdict(set)
     sizes: Counter[Any] = Counter()
-    for names in (
-        names
-        for size in (1, 2, 3)
-        for names in combinations(("lecture", "question", "country", "source", "year"), size)
-    ):
+    for names in (names for size in (1, 2, 3) for names in combinations(by, size)):
         for one in ratings:
             key = tuple((name, getattr(one, name)) for name in names)
             groups[key].add(one[:-1])

@@ -113,7 +113,7 @@ def _copy_series(slug: str, copy: SeriesCopy, *, by: Actor, at: datetime) -> int
         added = add_lecture(series, _lecture_input(lecture, local, copy), starts_at, persons, by=by, at=at)
         added.translated_from = dict(lecture.translated_from)
         pairs.append((lecture.id, added.id))
-    parts = frozenset(name for name in ("speakers", "files", "checks", "questions") if getattr(copy, name))
+    parts = frozenset(name for name in ("speakers", "files", "checks", "questions", "feedback") if getattr(copy, name))
     publish(
         LecturesCopied(series_id=source.id, copy_id=series.id, days=days, pairs=tuple(pairs), parts=parts, by=by, at=at)
     )

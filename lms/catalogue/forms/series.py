@@ -169,6 +169,7 @@ class CopyForm(CatalogueForm):
     links = BooleanField(_l("Links to slides and further reading"), default=True)
     checks = BooleanField(_l("Knowledge checks and question bank"), default=True)
     questions = BooleanField(_l("Questions at enrolment"), default=True)
+    feedback = BooleanField(_l("Feedback questions"), default=True)
     rules = BooleanField(_l("Rules for attendance and certificates"), default=True)
     countries = BooleanField(_l("Countries and number of places"), default=True)
 

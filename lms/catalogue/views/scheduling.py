@@ -110,7 +110,7 @@ def _copy_form(source: Series, lectures: Sequence[Lecture]) -> CopyForm:
     return CopyForm(data={"title": title or source.title, "slug": slug, "first": first} | dict.fromkeys(_TICKS, True))
 
 
-_TICKS = ("instructors", "speakers", "files", "links", "checks", "questions", "rules", "countries")
+_TICKS = ("instructors", "speakers", "files", "links", "checks", "questions", "feedback", "rules", "countries")
 
 
 def _copy_checks(source: Series, lectures: Sequence[Lecture], form: CopyForm) -> list[DateCheck]:

@@ -232,7 +232,7 @@ def _remaining_feedback(
     for person_id, lecture_id in read(asked_of) if required.closings else ():
         if lecture_id not in lacking[person_id]:
             unanswered[person_id].add(lecture_id)
-    open_ = [OpenFeedback(one, one.id, closes_at(one)) for one in required.held if is_open(one, at)]
+    open_ = [OpenFeedback(one, one.id, closes_at(one)) for one in required.held if is_open(closes_at(one), at)]
     remaining = {}
     for person_id, lectures in lacking.items():
         missing = min(required.needed - len(lectures), len(unanswered[person_id]) + required.to_come)

@@ -82,6 +82,24 @@ class _AddCheck(_OnlineOperation):
         operations.invoke(cls(constraint_name, table_name, condition))
 
 
+@Operations.register_operation("widen_check_online")
+class _WidenCheck(_OnlineOperation):
+    @classmethod
+    def widen_check_online(cls, operations: Operations, constraint_name: str, table_name: str, condition: str) -> None:
+        """Replaces a check by one that all rows keep which kept the one before, so that earlier code can go on."""
+        operations.invoke(cls(constraint_name, table_name, condition))
+
+
+@Operations.register_operation("drop_not_null_online")
+class _DropNotNull(_OnlineOperation):
+    @classmethod
+    def drop_not_null_online(
+        cls, operations: Operations, table_name: str, column_name: str, existing_type: TypeEngine[Any]
+    ) -> None:
+        """Lets a column be empty. Earlier code, which reads it, must bear rows where it is."""
+        operations.invoke(cls(table_name, column_name, existing_type))
+
+
 @Operations.register_operation("set_not_null_online")
 class _SetNotNull(_OnlineOperation):
     @classmethod
@@ -167,6 +185,29 @@ def _add_check(operations: Operations, operation: _AddCheck) -> None:
         check = operations.f(name)
         operations.create_check_constraint(check, table_name, text(condition), postgresql_not_valid=True)
     _validate(operations, table_name, name)
+
+
+@Operations.implementation_for(_WidenCheck)
+def _widen_check(operations: Operations, operation: _WidenCheck) -> None:
+    name, table_name, condition = operation.arguments
+    check = operations.f(name)
+    if _is_sqlite(operations):
+        with operations.batch_alter_table(table_name) as table:
+            table.drop_constraint(check, type_="check")
+            table.create_check_constraint(check, text(condition))
+        return
+    with operations.get_context().autocommit_block():
+        pass  # what was done before is committed: both of these are one transaction
+    operations.drop_constraint(check, table_name, type_="check")
+    operations.create_check_constraint(check, table_name, text(condition), postgresql_not_valid=True)
+    _validate(operations, table_name, name)
+
+
+@Operations.implementation_for(_DropNotNull)
+def _drop_not_null(operations: Operations, operation: _DropNotNull) -> None:
+    table_name, column, existing_type = operation.arguments
+    with operations.batch_alter_table(table_name) as table:  # on PostgreSQL at once, without a scan
+        table.alter_column(column, existing_type=existing_type, nullable=True)
 
 
 @Operations.implementation_for(_SetNotNull)

@@ -14,7 +14,7 @@ from lms.catalogue.models import LECTURE_TITLE, SERIES_TITLE, Lecture, LectureSt
 from lms.core.database.session import read
 from lms.core.text.translations import Translations
 from lms.dashboards.queries.own import OwnSeries
-from lms.feedback.queries import list_waiting
+from lms.feedback.queries import list_waiting, list_waiting_series
 from lms.feedback.rules import closes_at
 from lms.nominations.models import Nomination, NominationState
 from lms.people.models import Person, PersonEmail
@@ -87,16 +87,30 @@ class FeedbackToGive:
 
 
 @dataclass(frozen=True)
+class SeriesFeedbackToGive:
+    """A series that is over, of which the person attended a lecture and can still give feedback about."""
+
+    slug: str
+    title: str
+    language: str
+    text_language: str | None
+    translations: Translations
+    at: datetime
+    """By when to answer."""
+    kind: ClassVar = "series_feedback"
+
+
+@dataclass(frozen=True)
 class OwnToDo:
     """The list of tasks on the page of a person."""
 
     invitations: Sequence[Invited]
     answers: Sequence[AnsweredAppeal]
     recordings: Sequence[Recorded]
-    feedback: Sequence[FeedbackToGive] = ()
+    feedback: Sequence[FeedbackToGive | SeriesFeedbackToGive] = ()
 
     @property
-    def in_order(self) -> Sequence[Invited | AnsweredAppeal | Recorded | FeedbackToGive]:
+    def in_order(self) -> Sequence[Invited | AnsweredAppeal | Recorded | FeedbackToGive | SeriesFeedbackToGive]:
         """The rows: those that wait for an answer, then new ones."""
         return [*self.invitations, *self.answers, *self.recordings, *self.feedback]
 
@@ -123,8 +137,19 @@ def own_to_do(person_id: int, series: Collection[OwnSeries], *, at: datetime) ->
         _invitations(person_id, at),
         _answered_appeals(person_id, since),
         _recordings(missed, since, at),
-        _feedback(person_id, attended, at),
+        [*_series_feedback(person_id, series, attended, at), *_feedback(person_id, attended, at)],
     )
+
+
+def _series_feedback(
+    person_id: int, series: Iterable[OwnSeries], attended: Collection[int], at: datetime
+) -> list[SeriesFeedbackToGive]:
+    lectures = set(attended)
+    series_ids = [own.series.id for own in series if lectures.intersection(own.attendance)]
+    return [
+        SeriesFeedbackToGive(one.slug, one.title, one.language, one.text_language, one.translations, closes)
+        for one, closes in list_waiting_series(person_id, series_ids, at=at)[:MOST]
+    ]
 
 
 def _feedback(person_id: int, attended: Iterable[int], at: datetime) -> list[FeedbackToGive]:

@@ -9,6 +9,7 @@ from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
+from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.appeals import own_appeals
 from lms.attendance.queries.closings import view_of
 from lms.attendance.queries.history import own_history
@@ -121,6 +122,7 @@ def series(slug: str) -> ResponseReturnValue:
         to_earn_in=find_next_to_earn(shown, by=by, at=at) if stands is not None and not stands.can_be_earned else None,
         checks=own_published(shown.id, by.person_id, at=at) if is_in and by.person_id is not None else [],
         questions=list_open(by.person_id, [shown], at=at) if place.is_active and by.person_id is not None else [],
+        feedback=_own_feedback(shown, attendances, by=by, at=at),
         may_edit=may_edit,
         leads_to_room=(may_edit or is_in) and LectureState.LIVE in states,
         drafts=states[LectureState.DRAFT],
@@ -133,6 +135,14 @@ def series(slug: str) -> ResponseReturnValue:
         interpretation=sorted({code for lecture in lectures for code in lecture.interpretation}),
         **_feed_of(shown, lectures),
     )
+
+
+def _own_feedback(
+    shown: Series, attendances: Mapping[int, PersonAttendance] | None, *, by: Actor, at: datetime
+) -> str | None:
+    """Whether the reader, who attended a lecture of a series, can give feedback on it now: as `own_state`."""
+    attended = any(one.outcome is Outcome.ATTENDED for one in (attendances or {}).values())
+    return own_state(shown, by.person_id or 0, at) if attended else None
 
 
 def _may_see_enrolments(shown: Series, *, by: Actor) -> bool:

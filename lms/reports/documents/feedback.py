@@ -1,4 +1,4 @@
-"""The results of feedback about a lecture as a report document: on paper they say what their page says."""
+"""The results of feedback about a lecture or series as a report document: on paper they say what their page says."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -26,8 +26,10 @@ def feedback_document(
         sections.append(
             _groups("ways", _("By way of attending"), results.sources, way_names(), results, locale, hidden)
         )
+    if results.years:
+        sections.append(_years(results))
     return ReportDocument(
-        name=f"feedback-{results.lecture.id}",
+        name=results.name,
         over=_("Feedback"),
         title=title,
         lede=_lede(results),
@@ -40,6 +42,8 @@ def feedback_document(
 
 
 def _lede(results: FeedbackResults) -> str:
+    if not results.answers and results.is_of_series:
+        return _("Results are shown once %(n)s people who attended a lecture of the series have answered.", n=FEWEST)
     if not results.answers:
         return _("Results are shown once %(n)s people who attended have answered.", n=FEWEST)
     return _(
@@ -75,6 +79,21 @@ def _question(place: int, result: QuestionResult, locale: str) -> Section:
         picture=Picture("bars", tuple(Mark(label, count) for label, count in counts), _("As in the table.")),
         table=Table((Column(_("Answer"), "text"), Column(_("Answers")), Column(_("Share"), "percent")), rows),
     )
+
+
+def _years(results: FeedbackResults) -> Section:
+    """The feedback on the lectures of a series, by year."""
+    columns = (
+        Column(_("Year"), "text"),
+        Column(_("Answers")),
+        Column(_("Mean of 5"), "decimal"),
+        Column(_("4 or 5"), "percent"),
+    )
+    rows = tuple(
+        (year, group.answers, round(group.mean, 2), group.satisfied_percent) for year, group in results.years.items()
+    )
+    note = _("Only lectures with at least %(n)s answers to the same question count.", n=FEWEST)
+    return Section("years", _("Feedback on its lectures, by year"), table=Table(columns, rows), note=note)
 
 
 def _groups(

@@ -83,7 +83,8 @@ def further_terms() -> list[tuple[str, str, str]]:
                 "each lecture, with their latest answer. The ratings of deleted people stay, without a name. Nothing "
                 "is stated about fewer than five answers. Public figures have it of all lectures, by year, by "
                 "month, by series and by language, from the lectures with five answers or more to one question; not "
-                "by country or any other group of people, so that nobody’s answer can be worked out."
+                "by country or any other group of people, so that nobody’s answer can be worked out. Feedback on a "
+                "series as a whole is not part of it."
             ),
         ),
         (

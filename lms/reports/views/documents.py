@@ -10,6 +10,7 @@ from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries.lectures import get_lecture
+from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import may_edit_lecture
 from lms.core.base.errors import Refused
 from lms.core.base.lists import ListRequest
@@ -18,7 +19,7 @@ from lms.core.database.search import match_of_text, search_words
 from lms.core.text.i18n import _, _l, name_key
 from lms.core.text.translations import reader_text
 from lms.core.time import clock
-from lms.feedback.queries import results_of
+from lms.feedback.queries import Subject, results_of
 from lms.people.queries.countries import countries_meant, country_names
 from lms.reports.documents import dossier as reading
 from lms.reports.documents import dossier_data as dossiers
@@ -174,10 +175,21 @@ def lecture_file(lecture_id: int, kind: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.REPORTER)
 def feedback_paper(lecture_id: int) -> ResponseReturnValue:
     """Downloads what people answered about a lecture as PDF."""
+    return _feedback_paper(get_lecture(lecture_id, by=current_actor()))
+
+
+@bp.get("/series/<slug>/feedback-results.pdf")
+@allow(Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.REPORTER)
+def series_feedback_paper(slug: str) -> ResponseReturnValue:
+    """Downloads what people answered about a series as PDF."""
+    return _feedback_paper(get_series(slug, by=current_actor()))
+
+
+def _feedback_paper(subject: Subject) -> ResponseReturnValue:
     at = clock.now()
     with drawable_language("pdf"):
-        results = results_of(lecture_id, by=current_actor(), at=at)
-        locale, title = reader_locale(), reader_text(results.lecture)
+        results = results_of(subject, by=current_actor(), at=at)
+        locale, title = reader_locale(), reader_text(subject)
         out = feedback_document(results, title=title, countries=country_names(locale), locale=locale, at=at)
         return file_answer(*file_of(out, "pdf"))
 
