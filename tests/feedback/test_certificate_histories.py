@@ -105,7 +105,7 @@ class History:
             lecture = self.held[id_]
             may = person not in self.erased and self.now <= lecture.end + OPEN and self._is_asked(lecture, person)
             try:
-                actions.answer(id_, person, {"useful": 4}, by=SYSTEM, at=self.now)
+                actions.answer(db.session.get_one(Lecture, id_), person, {"useful": 4}, by=SYSTEM, at=self.now)
                 assert may
                 lecture.answered.add(person)
             except DomainError:
