@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("knowledge_check", sa.Column("text_language", sa.String(16)))
+    op.add_column("knowledge_check", sa.Column("text_language", sa.String(16), nullable=True))
     for name in ("translations", "translated_from"):
         op.add_column("knowledge_check", sa.Column(name, sa.JSON(), server_default="{}", nullable=False))
 
