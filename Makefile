@@ -35,7 +35,7 @@ test: needs-tests $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests validator
 	@echo "Tests: every slice, on SQLite and PostgreSQL, in a real browser; templates, layers and types beside them"
 	@{ $(MAKE) check-structure && $(BIN)/mypy; } >.stamps/checks.txt 2>&1 & checks=$$!
 	@failed=0
-	@$(PYTEST) -n 2 -m "not long" || failed=$$?
+	@$(PYTEST) -n 3 -m "not long" || failed=$$?
 	@wait $$checks || { cat .stamps/checks.txt; failed=1; }
 	@exit $$failed
 
