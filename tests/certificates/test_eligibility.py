@@ -42,7 +42,7 @@ def groups_of(history: History) -> dict[EarnerGroup, People]:
     slug = history.series.slug
     found = {}
     for group in EarnerGroup:
-        page = preview(slug, by=SYSTEM, shown=group, request=ListRequest(size=100))
+        page = preview(slug, by=SYSTEM, shown=group, request=ListRequest(size=100), at=history.now)
         found[group] = {row.person for row in page.rows}
         assert page.counts[group] == len(page.rows)
     return found
