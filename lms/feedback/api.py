@@ -14,7 +14,8 @@ from lms.core.base.settings import settings
 from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.feedback import actions
-from lms.feedback.queries import Subject, form_of, results_of
+from lms.feedback.queries import Subject, form_of
+from lms.feedback.results import results_of
 from lms.feedback.schemas import AnswersOut, FeedbackAnswersIn, FormIn, FormOut, ResultsOut
 from lms.people.queries.persons import find_person_id
 from lms.questions.rules import dump

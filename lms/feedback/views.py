@@ -21,19 +21,17 @@ from lms.enrolment.queries.series import is_over
 from lms.feedback import actions
 from lms.feedback.queries import (
     AskedForm,
-    FeedbackResults,
     OwnFeedback,
     Subject,
     form_of,
     form_of_series,
     list_templates,
-    may_edit,
     outdated_mails,
     outdated_series_mails,
     own_feedback,
     questions_to_start_from,
-    results_of,
 )
+from lms.feedback.results import FeedbackResults, may_edit, results_of
 from lms.feedback.rules import KINDS, MOST_QUESTIONS, PROPOSED, make_link, read_link, way_names, why_closed
 from lms.mail import rendering
 from lms.mail.outbox import SECRET

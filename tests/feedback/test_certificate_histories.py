@@ -1,7 +1,8 @@
 """Whatever happens in a series whose certificate asks for feedback, who has earned it is who a small model says it is.
 
 People enrol, come, answer, are merged and erased; lectures are held, entered late and called off; the policy changes.
-The model knows the rule only as it is told to people, and all that states or counts by it is compared after each step.
+The model knows the rule only as pages and e-mails state it. All that states or counts
+by it is compared after each step.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ from lms.core.database.session import action, db
 from lms.core.time import clock
 from lms.feedback import actions
 from lms.feedback.models import FeedbackAnswer
-from lms.feedback.queries import counted_answers, form_of, form_of_series, outdated_mails, results_of
+from lms.feedback.queries import counted_answers, form_of, form_of_series, outdated_mails
+from lms.feedback.results import results_of
 from lms.feedback.rules import make_link
 from lms.mail import rendering
 from lms.mail.kinds import MailKind

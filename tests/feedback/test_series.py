@@ -28,8 +28,8 @@ from lms.feedback.queries import (
     form_of_series,
     outdated_series_mails,
     ratings_of,
-    results_of,
 )
+from lms.feedback.results import results_of
 from lms.feedback.rules import PROPOSED
 from lms.mail import rendering
 from lms.mail.outbox import OutboxMail

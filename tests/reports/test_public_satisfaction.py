@@ -26,7 +26,7 @@ from lms.core.base.roles import ANONYMOUS, SYSTEM
 from lms.core.database.session import action, db
 from lms.feedback.actions import erase_answers
 from lms.feedback.models import FeedbackAnswer, FeedbackForm
-from lms.feedback.queries import results_of
+from lms.feedback.results import results_of
 from lms.feedback.rules import shown_beside
 from lms.people.models import Person
 from lms.reports import recount

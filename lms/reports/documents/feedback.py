@@ -6,7 +6,7 @@ from datetime import datetime
 from lms.core.base.disclosure import FEWEST
 from lms.core.text.i18n import _, _n
 from lms.core.text.punctuation import gap
-from lms.feedback.queries import FeedbackResults, GroupResult, QuestionResult
+from lms.feedback.results import FeedbackResults, GroupResult, QuestionResult
 from lms.feedback.rules import way_names
 from lms.reports.documents.model import Column, Mark, Picture, Point, ReportDocument, Section, Table, Value
 from lms.web.pages.time import number

@@ -19,7 +19,8 @@ from lms.core.database.search import match_of_text, search_words
 from lms.core.text.i18n import _, _l, name_key
 from lms.core.text.translations import reader_text
 from lms.core.time import clock
-from lms.feedback.queries import Subject, results_of
+from lms.feedback.queries import Subject
+from lms.feedback.results import results_of
 from lms.people.queries.countries import countries_meant, country_names
 from lms.reports.documents import dossier as reading
 from lms.reports.documents import dossier_data as dossiers
