@@ -21,9 +21,8 @@ help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: $(VENV)/.made ## builds the demonstration programme and serves it (PORT=8000, PEOPLE=, KEEP=1, LMS_DATA)
-	@$(MAKE) -j2 catalogues small-fonts
-	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep) --beside "nice -n 19 $(MAKE) assets" --afterwards "$(MAKE) -k video fonts"
+demo: $(VENV)/.runtime ## builds the demonstration programme and serves it (PORT=8000, PEOPLE=, KEEP=1, LMS_DATA)
+	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep) --first "$(MAKE) catalogues" --beside "nice -n 19 $(MAKE) assets" --afterwards "$(MAKE) -k video fonts"
 
 .PHONY: serve
 serve: $(VENV)/.build assets ## serves the checkout and takes in each change of a file (PORT=8000, PEOPLE=2000, EMPTY=1, LMS_DATA)
@@ -112,10 +111,6 @@ assets: $(VENV)/.runtime $(VENV)/.build catalogues
 	@$(RUN) static/build.py
 	@$(RUN) -m static.fonts
 
-.PHONY: small-fonts
-small-fonts: $(VENV)/.made
-	@$(RUN) -m static.fonts
-
 .PHONY: fonts
 fonts: assets ## installs the large fonts that certificates in CJK need
 	@$(RUN) -m static.fonts --large
@@ -174,7 +169,9 @@ $(VENV)/.made:
 
 $(VENV)/.runtime: $(VENV)/.made requirements.txt
 	@echo "Libraries: what the product runs on"
+	@$(PYTHON) -m compileall -q lms & compiled=$$!  # a second of the first start
 	@$(INSTALL) -r requirements.txt
+	@wait $$compiled
 	@touch $@
 
 $(VENV)/.build: $(VENV)/.runtime requirements-build.txt

@@ -15,7 +15,8 @@ from lms.core.base.import_answers import ImportAnswer
 from lms.core.base.roles import SYSTEM
 from lms.core.time import clock
 from lms.enrolment.actions.many import publish_enrolments
-from lms.people.actions.files import publish_people, stage_people
+from lms.people.actions.files import publish_people
+from lms.people.people_files import stage_people
 
 SERIES = 1
 """The id of the first series of a database."""

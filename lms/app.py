@@ -61,6 +61,7 @@ SLICES = (
     "speakers",
     "streaming",
     "discussion",
+    "slides",
     "attendance_imports",
     "enrolment_questions",
     "viewing_groups",

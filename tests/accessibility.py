@@ -29,6 +29,7 @@ _RUN = """async (isResized) => {
 
 def violations(page: Page) -> list[str]:
     """Every rule that a page breaks, with the first element that does."""
+    page.wait_for_load_state()  # a followed link may have shown its address only
     page.evaluate(AXE_SCRIPT)
     faults: list[str] = page.evaluate(_RUN, False)
     return faults

@@ -32,13 +32,14 @@ from tests.costs import Costs
 from tests.documented_answers import CheckedClient
 from tests.engines.s3 import storage
 from tests.factories import make
+from tests.forms import unprotected
 from tests.machine import pin
 from tests.proxy import Certificate, make_certificate
 from tests.queries import count_queries
 from tests.relaxed import RelaxedConfig
 from tests.tables import create_tables, postgresql_tools
 
-__all__ = ["count_queries", "make", "storage"]
+__all__ = ["count_queries", "make", "storage", "unprotected"]
 
 pin()
 make_cheap()

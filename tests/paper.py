@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import pikepdf
 
 Letters = dict[int, str]
+
+
+def inside(pdf: bytes) -> bytes:
+    """The file with its compressed streams opened, so that one can look for what stands in it."""
+    opened = [pdf]
+    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
+        try:
+            opened.append(zlib.decompress(stream))
+        except zlib.error:
+            continue
+    return b"\n".join(opened)
 
 
 def text_of(pdf: bytes) -> str:

@@ -194,14 +194,14 @@ class AttendanceOutcome:
     def timelines(self) -> list[SourceTimeline]:
         """When each source saw the person, for a picture."""
         return [
-            SourceTimeline(source, detail, stays, [self._minutes(one) for one in stays], rules.length(stays))
+            SourceTimeline(source, detail, stays, [self._minutes(stay) for stay in stays], rules.length(stays))
             for source, detail, stays in self.by_source
         ]
 
     @property
     def united(self) -> list[tuple[float, float]]:
         """The time that is counted once, in minutes from the start."""
-        return [self._minutes(one) for one in rules.unite(one[:2] for one in self.intervals)]
+        return [self._minutes(one) for one in rules.unite(interval[:2] for interval in self.intervals)]
 
     def minutes_of(self, start: datetime, end: datetime) -> tuple[float, float]:
         """A span in minutes from the start, clipped to the lecture."""

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from lms.attendance_imports.actions.large_files import JOB as FILE
-from lms.attendance_imports.actions.large_files import publish_large
+from lms.attendance_imports.actions.kept_files import JOB as FILE
+from lms.attendance_imports.actions.kept_files import publish_large
 from lms.attendance_imports.actions.resolution import link_attendees
 from lms.core.background.jobs import Run, job
 from lms.core.base.roles import SYSTEM, Actor

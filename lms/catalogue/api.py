@@ -183,7 +183,7 @@ def get_hours(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
         "time_zone": hours.time_zone,
         "duration_minutes": hours.duration_minutes,
         "first": hours.first,
-        "hours": [_shown_hour(one) for one in hours.hours],
+        "hours": [_shown_hour(hour) for hour in hours.hours],
         "fairest": [_shown_hour(group.best) for group in hours.fairest],
         "lecture": _shown_hour(planned) if planned is not None else None,
         "countries": [

@@ -78,7 +78,7 @@ def days_from(lectures: Iterable[Lecture], first: date) -> int:
     """
     if not FIRST_YEAR <= first.year <= LAST_YEAR:
         raise Invalid("first", _("Enter a year between %(first)s and %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
-    dated = next((one.local_start for one in lectures if one.local_start is not None), None)
+    dated = next((lecture.local_start for lecture in lectures if lecture.local_start is not None), None)
     return (first - dated.date()).days if dated is not None else 0
 
 
@@ -229,7 +229,7 @@ def decided(checks: Sequence[DateCheck], decisions: Mapping[str, DateDecision]) 
     if open_ones:
         reason = _n("One date needs a decision.", "%(num)s dates need a decision.", len(open_ones))
         raise Invalid(faults=[Fault(field="dates", reason=reason)])
-    return [None if decisions.get(one.key) is DateDecision.SKIP else one for one in checks]
+    return [None if decisions.get(check.key) is DateDecision.SKIP else check for check in checks]
 
 
 def proposed(check: DateCheck, audience: Audience) -> DateDecision | None:
@@ -245,10 +245,10 @@ def proposed(check: DateCheck, audience: Audience) -> DateDecision | None:
 def undecided(checks: Iterable[DateCheck], decisions: Mapping[str, DateDecision]) -> list[DateCheck]:
     """The dates with a problem about which nothing was decided. An impossible one cannot be kept."""
     return [
-        one
-        for one in checks
-        if not one.is_free
-        and (decisions.get(one.key) is None or (one.impossible and decisions[one.key] is DateDecision.KEEP))
+        check
+        for check in checks
+        if not check.is_free
+        and (decisions.get(check.key) is None or (check.impossible and decisions[check.key] is DateDecision.KEEP))
     ]
 
 
@@ -284,7 +284,7 @@ def planned_date_of(lecture: Lecture, days: int) -> PlannedDate:
 
 def copied_dates(lectures: Iterable[Lecture], days: int, *, with_instructors: bool) -> list[PlannedDate]:
     """The dates of the dated lectures, a number of days later."""
-    moved = [planned_date_of(one, days) for one in lectures if one.local_start is not None]
+    moved = [planned_date_of(lecture, days) for lecture in lectures if lecture.local_start is not None]
     return moved if with_instructors else [replace(one, instructors=frozenset()) for one in moved]
 
 

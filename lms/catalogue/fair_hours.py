@@ -69,12 +69,12 @@ class Audience:
     @property
     def people(self) -> int:
         """How many are counted."""
-        return sum(one.people for one in self.groups)
+        return sum(group.people for group in self.groups)
 
     @property
     def countries(self) -> int:
         """How many countries they are from."""
-        return len({one.country for one in self.groups} - {None})
+        return len({group.country for group in self.groups} - {None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +244,7 @@ def _marks(
 
 
 def _seconds(moments: Iterable[datetime]) -> Seconds:
-    return np.array([int(one.timestamp()) for one in moments], dtype=np.int64)
+    return np.array([int(moment.timestamp()) for moment in moments], dtype=np.int64)
 
 
 # What it means for people
@@ -256,7 +256,7 @@ def burdens(audience: Audience, spans: Sequence[Lasting]) -> list[Burden]:
         return []
     results = [Burden(0, 0, {}, {}) for _span in spans]
     totals = np.zeros((2, len(spans)), dtype=np.int64)
-    starts, ends = _seconds(one.start for one in spans), _seconds(one.end for one in spans)
+    starts, ends = _seconds(span.start for span in spans), _seconds(span.end for span in spans)
     for group, night, off in _marks(audience.groups, starts, ends):
         totals[0] += night * group.people
         totals[1] += off * group.people
@@ -278,7 +278,7 @@ def hours_of_week(audience: Audience, first: date, minute: int, zone: str, durat
         for number in range(HOURS_OF_WEEK)
     ]
     moments = [_instant(one, zone) for one in locals_]
-    known = [one for one in moments if one is not None]
+    known = [moment for moment in moments if moment is not None]
     if not known:
         return tuple(Hour(local, None) for local in locals_)
     starts = _seconds(known)
@@ -354,7 +354,7 @@ def _alike(hours: Sequence[Hour], audience: Audience, duration_minutes: int) -> 
 
 def least(hours: Iterable[Hour]) -> float | None:
     """The smallest weight among hours that exist."""
-    return min((one.weight for one in hours if one.starts_at is not None), default=None)
+    return min((hour.weight for hour in hours if hour.starts_at is not None), default=None)
 
 
 def country_hours(audience: Audience, span: Lasting, zone: str, locale: str) -> list[CountryHours]:
@@ -432,7 +432,7 @@ def rotation(audience: Audience, spans: Sequence[Lasting]) -> Rotation:
         return Rotation(0, [], 0)
     people: dict[str, int] = {}
     at_night: dict[str, Seconds] = {}
-    starts, ends = _seconds(one.start for one in spans), _seconds(one.end for one in spans)
+    starts, ends = _seconds(span.start for span in spans), _seconds(span.end for span in spans)
     for group, night, _off in _marks([one for one in audience.groups if one.country], starts, ends):
         code = group.country or ""
         people[code] = people.get(code, 0) + group.people

@@ -26,7 +26,7 @@ from lms.catalogue.inputs import (
     SeriesInput,
 )
 from lms.catalogue.queries.series import SeriesFilter
-from lms.catalogue.rules import LONGEST_PAUSE
+from lms.catalogue.state_changes import LONGEST_PAUSE
 from lms.core.text.i18n import _l
 from lms.core.text.translations import MOST
 from lms.web.api.api import AnswerSchema, Instant, PageQuery, page_of

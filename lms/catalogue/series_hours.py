@@ -125,7 +125,7 @@ def hours_for(
     week = hours_of_week(audience, first, minute, zone, minutes)
     planned = chosen.replace(second=0, microsecond=0) if chosen is not None else None
     left_out = set(but)
-    lectures = [one for one in list_lectures(series.id, by=by) if one.id not in left_out]
+    lectures = [lecture for lecture in list_lectures(series.id, by=by) if lecture.id not in left_out]
     return SeriesHours(
         audience=audience,
         time_zone=zone,
@@ -218,8 +218,8 @@ def nights_of(
 ) -> list[Night | None]:
     """The burden of each date (null for an impossible one), compared with its own date in `before`, or without that
     with the date that precedes it."""
-    known = iter(burdens(audience, [one for one in spans if one is not None]))
-    burdens_of = [next(known) if one is not None else None for one in spans]
+    known = iter(burdens(audience, [span for span in spans if span is not None]))
+    burdens_of = [next(known) if span is not None else None for span in spans]
     if before is not None:
         earlier = iter(burdens(audience, [one for one in before if one is not None]))
         compared = [next(earlier) if one is not None else None for one in before]

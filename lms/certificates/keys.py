@@ -127,7 +127,7 @@ def from_files() -> tuple[dict[str, list[dict[str, Any]]], list[x509.Certificate
     paths = [Path(given)] if given else []
     files = [_read(path) for path in [*paths, *sorted((settings().folder / "keys").glob("*.pem"))]]
     jwks = {"keys": [_public_jwk(file.private.public_key()) for file in files]}
-    return jwks, [one for file in files for one in file.certificates]
+    return jwks, [certificate for file in files for certificate in file.certificates]
 
 
 # What makes and changes them ----------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def _keep(path: Path, key: _File) -> None:
     pem = key.private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    pem += b"".join(one.public_bytes(serialization.Encoding.PEM) for one in key.certificates)
+    pem += b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in key.certificates)
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
         file.write(pem)
         file.flush()

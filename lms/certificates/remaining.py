@@ -204,12 +204,12 @@ class Standing:
     @property
     def watch_by(self) -> datetime | None:
         """Until when the replay counts that ends first; null where none remains, or all are being made."""
-        return min((one.counts_until for one in self.replays if one.counts_until is not None), default=None)
+        return min((replay.counts_until for replay in self.replays if replay.counts_until is not None), default=None)
 
     @property
     def ends_together(self) -> bool:
         """Whether all replays that remain count until the same moment."""
-        return len({one.counts_until for one in self.replays}) == 1
+        return len({replay.counts_until for replay in self.replays}) == 1
 
     @property
     def lacks(self) -> Missing:
@@ -235,11 +235,11 @@ class Standing:
             "awaited": self.awaited,
             "replays": [
                 {
-                    "title": TextOf(one.lecture),
-                    "lecture_id": one.lecture_id,
-                    "counts_until_at": one.counts_until.isoformat() if one.counts_until else None,
+                    "title": TextOf(replay.lecture),
+                    "lecture_id": replay.lecture_id,
+                    "counts_until_at": replay.counts_until.isoformat() if replay.counts_until else None,
                 }
-                for one in self.replays
+                for replay in self.replays
             ],
             "watch_by_at": self.watch_by.isoformat() if self.watch_by else None,
             "ends_together": self.ends_together,

@@ -7,7 +7,7 @@ from apiflask import APIBlueprint
 from flask import jsonify, request
 
 from lms.catalogue.queries.series import get_series
-from lms.checks import questions, rules
+from lms.checks import rules, shown_questions
 from lms.checks.actions import attempts as taking
 from lms.checks.actions import bank as bank_actions
 from lms.checks.actions import checks as actions
@@ -136,7 +136,7 @@ def list_checks(slug: str) -> dict[str, Any]:
     by = current_actor()
     series, checks = queries.list_own(slug, by=by, at=clock.now())
     is_staff = queries.may_edit(series, by)
-    return {"items": [_check_object(one, is_staff) for one in checks], "next": None}
+    return {"items": [_check_object(check, is_staff) for check in checks], "next": None}
 
 
 def _check_object(taken: OwnCheck, is_staff: bool) -> dict[str, Any]:
@@ -279,15 +279,15 @@ def _read_attempt(slug: str, attempt_id: str) -> dict[str, Any]:
         "submitted_at": attempt.submitted_at,
         "items": [
             {
-                "id": one.id,
-                "kind": one.kind.value,
-                "text": one.text,
-                "options": one.options if "options" in one.definition else [],
-                "matches": one.matches if "matches" in one.definition else [],
-                "answer": sitting.answer(one),
-                "right": attempt.marks.get(str(one.id), False) if is_done else None,
-                "solution": questions.right_words(one.kind, one.texts) if shows else None,
+                "id": question.id,
+                "kind": question.kind.value,
+                "text": question.text,
+                "options": question.options if "options" in question.definition else [],
+                "matches": question.matches if "matches" in question.definition else [],
+                "answer": sitting.answer(question),
+                "right": attempt.marks.get(str(question.id), False) if is_done else None,
+                "solution": shown_questions.right_words(question.kind, question.texts) if shows else None,
             }
-            for one in sitting.questions
+            for question in sitting.questions
         ],
     }

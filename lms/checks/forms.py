@@ -16,8 +16,9 @@ from lms.catalogue.models import Lecture
 from lms.catalogue.rules import resolve_local
 from lms.checks import questions
 from lms.checks.models import BankQuestion, Check, CheckKind, QuestionKind
-from lms.checks.questions import CHOICES, LISTED, LISTS, Answer, Definition, ShownQuestion
+from lms.checks.questions import CHOICES, LISTED, LISTS, Definition
 from lms.checks.rules import CheckInput
+from lms.checks.shown_questions import Answer, ShownQuestion
 from lms.core.text.i18n import _, _l
 from lms.core.text.translations import base_of, reader_text
 from lms.web.forms.forms import BaseForm, KnownChoice, LocalTimeField, WholeNumber
@@ -238,7 +239,7 @@ class CheckForm(BaseForm):
         self.zone = zone
         self.kind.choices = [SelectChoice(kind.value, words) for kind, words in check_kind_words().items()]
         whole = SelectChoice("", _("The whole series"))
-        self.lecture.choices = [whole, *(SelectChoice(str(one.id), reader_text(one)) for one in lectures)]
+        self.lecture.choices = [whole, *(SelectChoice(str(lecture.id), reader_text(lecture)) for lecture in lectures)]
         first = [] if check is None else check.items
         order = {id_: place for place, id_ in enumerate(first)}
         words = kind_words()

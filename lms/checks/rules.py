@@ -167,7 +167,7 @@ def shows_answers(check: Check, attempts: Collection[Attempt], at: datetime) -> 
     """Whether somebody sees the right answers: once nothing can be gained by them."""
     if not check.shows_answers:
         return False
-    has_passed = any(one.passed for one in attempts)
+    has_passed = any(attempt.passed for attempt in attempts)
     return has_passed or attempts_left(check, attempts) == 0 or state_of(check, at) is CheckState.CLOSED
 
 

@@ -35,7 +35,8 @@ def import_people(file: IO[bytes], skip_bad_rows: bool) -> None:
 
     Headings in any order: email, full_name, native_name, country, sector, organisation, job_title, gender.
     """
-    from lms.people.actions.files import publish_people, stage_people
+    from lms.people.actions.files import publish_people
+    from lms.people.people_files import stage_people
 
     with application(), taking(file):
         staged = stage_people(file.read())
@@ -55,7 +56,7 @@ def import_enrolments(series: str, file: IO[bytes], skip_bad_rows: bool) -> None
     """
     from lms.catalogue.queries.series import get_series
     from lms.enrolment.actions.many import publish_enrolments
-    from lms.people.actions.files import stage_people
+    from lms.people.people_files import stage_people
 
     with application(), taking(file):
         try:

@@ -84,11 +84,12 @@ def report_verify() -> None:
     from lms.enrolment.queries.seats import seat_differences
     from lms.nominations.queries.of_country import held_seats
     from lms.reports import recount
+    from lms.reports.recounted_rows import RecountRows
     from lms.reports.rules import Slice
 
     at = clock.now()
     with application():
-        rows = recount.RecountRows(clock.reporting_zone())
+        rows = RecountRows(clock.reporting_zone())
         lines = recount.facts_differences(rows)
         wrong = len(lines)
         for line in lines:

@@ -69,10 +69,12 @@ def packager(with_server: bool, metrics_host: str, metrics_port: int | None) -> 
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--people", type=click.IntRange(min=1), default=None, help="Number of people. Fewer people build faster.")
 @click.option("--keep", is_flag=True, help="Serve an existing demonstration even if it is older than a day.")
+@click.option("--first", default="", help="A command that prepares what building needs.")
 @click.option("--beside", default="", help="A command that prepares the site meanwhile. Serving begins after it.")
 @click.option("--afterwards", default="", help="A command that prepares what the first page does not need.")
-def demo(host: str, port: int, people: int | None, keep: bool, beside: str, afterwards: str) -> None:
+def demo(host: str, port: int, people: int | None, keep: bool, first: str, beside: str, afterwards: str) -> None:
     """Builds the demonstration programme in its own data folder and serves it."""
+    preparing = _begun(first)  # before the imports, which take longer
     from lms.app import create_app, load_slices
     from lms.config import Config
     from lms.core.time import clock
@@ -86,17 +88,22 @@ def demo(host: str, port: int, people: int | None, keep: bool, beside: str, afte
     if not os.environ.get("LMS_BASE_URL"):
         overrides["base_url"] = f"http://127.0.0.1:{port}"
     config = Config.load(None, **overrides)
-    preparing = subprocess.Popen(shlex.split(beside)) if beside else None  # noqa: S603  given at the terminal
-    load_slices()
+    with _awaited(preparing, first):
+        load_slices()
+    preparing = _begun(beside)
     # Building starts threads, such as the typesetter's, that would be missing in forked web processes
     with _forked(stop_with_parent) as is_child, _awaited(None if is_child else preparing, beside):
         if is_child:
             ensure(create_app, config, people=people, keep=keep, now=clock.now(), say=click.echo, leave_rest=True)
     click.echo(f"Serving at http://{host}:{port} – sign in as admin@, instructor@, focal.ke@ or trainee@demo.test")
     sys.stdout.flush()
-    if afterwards:
-        subprocess.Popen(shlex.split(afterwards), stdin=subprocess.DEVNULL)  # noqa: S603  given at the terminal
+    _begun(afterwards)
     run(config, host=host, port=port)
+
+
+def _begun(command: str) -> subprocess.Popen[bytes] | None:
+    """Begins a command that was given at the terminal, if there is one."""
+    return subprocess.Popen(shlex.split(command), stdin=subprocess.DEVNULL) if command else None  # noqa: S603
 
 
 @contextmanager

@@ -145,7 +145,7 @@ def _of_instructor(by: Actor, *, at: datetime) -> dict[str, Any]:
     coming = [one for one in planned if one.starts_at is not None and at <= one.starts_at < at + WEEK]
     drafts = [one.lecture for one in taught if one.lecture.state is LectureState.DRAFT]
     late = [one for one in planned if rules.is_late(one, at)]
-    late += [one for one in drafts if one.starts_at is not None and one.starts_at < at]
+    late += [draft for draft in drafts if draft.starts_at is not None and draft.starts_at < at]
     return {
         "lectures": _named(sorted(coming, key=lambda lecture: lecture.starts_at or at)),
         "appeals": count_open_appeals(by=by),

@@ -24,9 +24,9 @@ Stop = dict[str, Any]
 def names(people: Sequence[Any]) -> Markup:
     """Names one after the other, each in its own direction, followed by the native ones."""
     return Markup(separator()).join(  # noqa: S704 - a constant
-        Markup("<bdi>{}</bdi>").format(one.full_name)
-        + (Markup(" <bdi>{}</bdi>").format(one.native_name) if one.native_name else "")
-        for one in people
+        Markup("<bdi>{}</bdi>").format(person.full_name)
+        + (Markup(" <bdi>{}</bdi>").format(person.native_name) if person.native_name else "")
+        for person in people
     )
 
 

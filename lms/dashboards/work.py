@@ -58,6 +58,7 @@ def task_titles() -> dict[str, str]:
         "post_digests": _("E-mail digests"),
         "make_recording_file": _("Preparing a recording for download"),
         "announce_recording": _("E-mails about a recording"),
+        "render_slides": _("Preparing slides"),
         "invite_with_growth": _("E-mails about a new lecture"),
     }
 
@@ -77,8 +78,8 @@ def _describe(job: Job, subjects: Subjects) -> Task:
         about, url = translation(lecture).text, url_for("attendance.roster", lecture_id=lecture.id)
         if job.kind == "correct_batch":
             report = url_for("dashboards.corrections", lecture_id=lecture.id, batch=job.arguments["batch"])
-        elif job.kind in ("make_recording_file", "announce_recording"):
-            url = url_for("recordings.recording", lecture_id=lecture.id)
+        elif job.kind in _PAGES:
+            url = url_for(_PAGES[job.kind], lecture_id=lecture.id)
     elif job.kind == "decide_nominations":
         report = url_for("nominations.decision", batch=job.arguments["batch"])
     result = job.result or {}
@@ -207,6 +208,22 @@ def _recounted(result: dict[str, Any]) -> str:
     return _("%(counts)s (%(reason)s)", counts=_counts(*counts, (_("Left out"), len(left))), reason=left[0]["reason"])
 
 
+def _paged(result: dict[str, Any]) -> str:
+    if result.get("is_superseded"):
+        return _("The file was replaced or removed in the meantime.")
+    if not result["pages"]:
+        return _("The slides cannot be shown. The page of the slides says why.")
+    return _counts((_("Pages"), result["pages"]))
+
+
+_PAGES = {
+    "make_recording_file": "recordings.recording",
+    "announce_recording": "recordings.recording",
+    "render_slides": "slides.slides",
+}
+"""The page that a task on a lecture leads to, where that is not the roster, by its kind."""
+
+
 _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "issue_certificates": _issued,
     "bundle_certificates": _bundled,
@@ -223,6 +240,7 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "claim_unmatched_attendees": _linked,
     "recompute_attendance": _recounted,
     "apply_policy": _recounted,
+    "render_slides": _paged,
 }
 """What came of a task that is done, in words, by its kind."""
 

@@ -147,10 +147,13 @@ def _fill(demonstration: Demonstration, files: Files, progress: Progress) -> Non
 
 
 def _fill_rest(demonstration: Demonstration, progress: Progress) -> None:
-    """Adds what people find on the pages of lectures and after they signed in: speakers, lectures to answer for and to
-    prepare, files, nominations, e-mails of the last days, people who registered twice."""
+    """Adds what people find on the pages of lectures and after they signed in: appeals to answer, speakers, lectures to
+    answer for and to prepare, files, nominations, e-mails of the last days, people who registered twice."""
     now, addresses = demonstration.now, _instructor_addresses()
     lin = addresses["lin"]
+    with progress.phase("Other appeals, closings"):
+        lectures = Files(demonstration).lectures()
+        follow_up.take_in_rest(follow_up.FollowUp(demonstration, lectures), _lecture_ids(), addresses)
     with progress.phase("Search"):
         _index_people()
     with progress.phase("Speakers, and questions at enrolment"):
@@ -232,7 +235,7 @@ def take_in(demonstration: Demonstration, files: Files, progress: Progress) -> N
             release_seats(series_ids[KEEPS_SEATS], demonstration.quotas, now=demonstration.now)
         with progress.phase("Attendance") as tell:
             lectures = _attend(files, lecture_ids, tell)
-    with progress.phase("Groups, appeals and corrections"):
+    with progress.phase("Groups, accepted appeals, corrections"):
         follow_up.take_in(follow_up.FollowUp(demonstration, lectures), lecture_ids, addresses)
     with progress.phase("Reminders"):
         mails.remind_of_live(now=demonstration.now)

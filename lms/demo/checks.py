@@ -12,8 +12,8 @@ from lms.checks.actions.bank import import_questions
 from lms.checks.actions.checks import publish_check, save_check, translate_check
 from lms.checks.models import CheckKind
 from lms.checks.queries.checks import get_sitting, list_questions
-from lms.checks.questions import right_answer
 from lms.checks.rules import CheckInput
+from lms.checks.shown_questions import right_answer
 from lms.core.base.roles import SYSTEM
 from lms.core.base.settings import resource
 from lms.core.database.session import action, db

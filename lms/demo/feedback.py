@@ -10,6 +10,7 @@ from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries.series import get_series
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import action, db, read
+from lms.demo.programme import read_json
 from lms.feedback.actions import ASK_UNTIL, answer_many, run_key, run_key_of_series, save_form_about_series
 from lms.feedback.queries import attended_ids, held_lectures, people_of
 from lms.feedback.rules import OPEN_FOR, PROPOSED
@@ -27,30 +28,6 @@ MOODS: Final = ((1, 3, 10, 30, 56), (2, 4, 14, 40, 40), (3, 8, 22, 40, 27))
 """How often each rating is given about a lecture; one of these for each."""
 TALKATIVE: Final = 0.08
 """The part of the answers that has words."""
-BEST: Final = (
-    "The examples from small companies.",
-    "The checklist at the end. We will use it in our office.",
-    "L’explication des frais, étape par étape.",
-    "Los ejemplos de la región.",
-    "شرح الإجراءات بأمثلة واضحة.",
-    "Rất rõ ràng.",
-    "案例分析很有帮助。",
-    "Ответы на вопросы в конце.",
-    "Os exemplos práticos.",
-    "The comparison of both ways to pay.",
-)
-CHANGE: Final = (
-    "More time for questions.",
-    "A little slower, please: the interpretation could not follow.",
-    "Un exemple chiffré pour l’Afrique de l’Ouest manquait.",
-    "Más tiempo para preguntas.",
-    "نرجو إرسال الشرائح قبل المحاضرة.",
-    "Xin thêm bảng phí của các ví điện tử.",
-    "希望提前提供讲义。",
-    "Больше примеров, меньше теории.",
-    "Slides before the lecture would help.",
-    "Nothing, it was just right.",
-)
 
 
 def give(*, now: datetime, seed: int) -> int:
@@ -102,13 +79,13 @@ def _give_on_series(slug: str, *, now: datetime, seed: int) -> int:
 def _answers(people: list[int], draw: random.Random, *, key: str = "useful") -> dict[int, dict[str, Any]]:
     mood = draw.choice(MOODS)
     answering = draw.sample(people, round(len(people) * draw.uniform(*SHARE)))
+    words = read_json("feedback.json")
     answers: dict[int, dict[str, Any]] = {}
     for person_id, rating in zip(answering, draw.choices(RATINGS, mood, k=len(answering)), strict=True):
         answers[person_id] = {key: rating}
-        if draw.random() < TALKATIVE:
-            answers[person_id]["best"] = draw.choice(BEST)
-        if draw.random() < TALKATIVE:
-            answers[person_id]["change"] = draw.choice(CHANGE)
+        for question, sentences in words.items():
+            if draw.random() < TALKATIVE:
+                answers[person_id][question] = draw.choice(sentences)
     return answers
 
 

@@ -1,7 +1,7 @@
 """Events after the lectures of the demonstration: group viewings, appeals, corrections, a late report, closings.
 
-Like `generate` this plans everything from the files alone; `take_in` then does it through the same actions that the
-pages use, each as the person who would do it.
+Like `generate` this plans everything from the files alone; `take_in` and `take_in_rest` then do it through the same
+actions that the pages use, each as the person who would do it.
 """
 
 import contextlib
@@ -220,42 +220,58 @@ def _seconds(file: AttendanceFile) -> Mapping[str, float]:
     return total
 
 
+class _Staff:
+    """The lectures of a plan, and the instructors who act in them."""
+
+    def __init__(self, plan: FollowUp, ids: Mapping[tuple[str, int], int], addresses: Mapping[str, str]) -> None:
+        self._ids = ids
+        self._actors = {key: actor_of(address, plan.now) for key, address in addresses.items()}
+
+    def lecture_id(self, file: AttendanceFile) -> int:
+        return self._ids[file.lecture.series, file.lecture.number]
+
+    def instructor(self, file: AttendanceFile) -> Actor:
+        return self._actors[file.lecture.instructors[0]]
+
+
 def take_in(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instructors: Mapping[str, str]) -> None:
-    """Does everything that is planned. `instructors` gives the address of each key of `instructors.csv`."""
-
-    def lecture_id(file: AttendanceFile) -> int:
-        return lecture_ids[file.lecture.series, file.lecture.number]
-
-    actors = {key: actor_of(address, plan.now) for key, address in instructors.items()}
-
-    def instructor(file: AttendanceFile) -> Actor:
-        return actors[file.lecture.instructors[0]]
-
+    """Does everything that changes who attended: groups, people who are excused, appeals that are accepted, and
+    the late report that gives people more time for theirs.
+    `instructors` gives the address of each key of `instructors.csv`."""
+    staff = _Staff(plan, lecture_ids, instructors)
     for group in plan.groups:
-        _watch_together(lecture_id(group.file), group)
+        _watch_together(staff.lecture_id(group.file), group)
     _excuse(
-        [(lecture_id(file), address, instructor(file), file.end + timedelta(days=1)) for file, address in plan.excused]
+        [
+            (staff.lecture_id(file), address, staff.instructor(file), file.end + timedelta(days=1))
+            for file, address in plan.excused
+        ]
     )
     if plan.together is not None:
         file, addresses = plan.together
-        _correct_together(lecture_id(file), addresses, instructor(file), at=file.end + timedelta(days=2))
+        _correct_together(staff.lecture_id(file), addresses, staff.instructor(file), at=file.end + timedelta(days=2))
     late, content = plan.late_report()
     staged = stage_attendance(
-        lecture_id(late),
+        staff.lecture_id(late),
         content,
         file_name="zoom-participants.csv",
         time_zone=late.lecture.time_zone,
         date_order="mdy",
         by=SYSTEM,
     )
-    at = plan.now - timedelta(days=4)
-    publish_attendance(staged, by=instructor(late), at=at)
-    _appeal_each([(lecture_id(appeal.file), appeal, instructor(appeal.file)) for appeal in plan.appeals])
-    for (series, number), each in lecture_ids.items():
+    publish_attendance(staged, by=staff.instructor(late), at=plan.now - timedelta(days=4))
+    _appeal_each(staff, [appeal for appeal in plan.appeals if appeal.state == "accepted"])
+    keep_as_sent(plan.now)
+
+
+def take_in_rest(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instructors: Mapping[str, str]) -> None:
+    """Does the rest, which changes no figure: the other appeals, closings."""
+    staff = _Staff(plan, lecture_ids, instructors)
+    _appeal_each(staff, [appeal for appeal in plan.appeals if appeal.state != "accepted"])
+    for (series, number), lecture_id in lecture_ids.items():
         if series in CLOSED_SERIES:
             file = plan.file(series, number)
-            at = file.end + timedelta(days=45)
-            close_attendance(each, by=instructor(file), at=at)
+            close_attendance(lecture_id, by=staff.instructor(file), at=file.end + timedelta(days=45))
     keep_as_sent(plan.now)
 
 
@@ -324,9 +340,9 @@ def check_in_people(public_id: str, addresses: Sequence[str], *, since: datetime
 
 
 @action
-def _appeal_each(appeals: Sequence[tuple[int, AppealPlan, Actor]]) -> None:
-    for lecture_id, plan, instructor in appeals:
-        _appeal(lecture_id, plan, instructor)
+def _appeal_each(staff: _Staff, appeals: Sequence[AppealPlan]) -> None:
+    for plan in appeals:
+        _appeal(staff.lecture_id(plan.file), plan, staff.instructor(plan.file))
 
 
 def _appeal(lecture_id: int, plan: AppealPlan, instructor: Actor) -> None:

@@ -159,7 +159,7 @@ def _repeat(stream_id: int, times: int) -> None:
                 initial_key(stream, epoch, rendition), files.find(initial_key(stream, original, rendition)) or b""
             )
             for place, (segments, _length_ms) in enumerate(groups):
-                parts = [files.find(segment_key(stream, original, rendition, one)) or b"" for one in segments]
+                parts = [files.find(segment_key(stream, original, rendition, segment)) or b"" for segment in segments]
                 files.store(segment_key(stream, epoch, rendition, place), b"".join(parts))
                 byte_count += sum(map(len, parts))
             epoch.durations[rendition] = [length_ms for _segments, length_ms in groups]

@@ -220,6 +220,7 @@ def cancel_an_hour(*, now: datetime) -> None:
     invite_due(at=now + _INVITED_TO_HOUR)
     keep_as_sent(now + _INVITED_TO_HOUR)
     cancel_lecture(lecture_id, reason=read_json("messages.json")["cancellation"], by=SYSTEM, at=now + _CANCELLED)
+    jobs.run_due(at=now + _CANCELLED)  # what planning it asked for, which is past the Monday of `take_in` on some days
     keep_as_sent(now + _CANCELLED)
 
 

@@ -36,8 +36,8 @@ from lms.nominations.actions.nominating import nominate, withdraw_nominations
 from lms.nominations.actions.profile_requests import TEMPLATE, answer_request, ask_to_confirm
 from lms.nominations.models import Nomination, ProfileField
 from lms.nominations.queries.profile_requests import ChangedProfile, ProfileDifference
-from lms.people.actions.files import PersonRow
 from lms.people.models import Gender, Person, Sector
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import country_names, get_country
 from lms.people.queries.persons import ids_by_email
 from lms.people.rules import email_key
@@ -124,8 +124,8 @@ def _newcomers(maker: Maker, code: str, count: int) -> list[Member]:
 
 def _unknown(members: Sequence[Member]) -> list[Member]:
     """Those whose addresses are nobody's yet."""
-    known = ids_by_email([email_key(one.email) for one in members])
-    return [one for one in members if email_key(one.email) not in known]
+    known = ids_by_email([email_key(member.email) for member in members])
+    return [member for member in members if email_key(member.email) not in known]
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ def _links(public_ids: Sequence[str]) -> Iterator[tuple[str, Nomination]]:
     """The secret of each invitation as its mail has it, with its nomination."""
     query = select(Nomination).where(among(Nomination.public_id, public_ids)).order_by(Nomination.id)
     nominations = list(db.session.scalars(query))
-    addresses = [one.email for one in nominations]
+    addresses = [nomination.email for nomination in nominations]
     mails = select(OutboxMail.address, OutboxMail.payload).where(among(OutboxMail.address, addresses))
     secrets = {address: payload["secret"] for address, payload in db.session.execute(mails) if "secret" in payload}
-    return iter([(secrets[one.email], one) for one in nominations])
+    return iter([(secrets[nomination.email], nomination) for nomination in nominations])

@@ -16,7 +16,7 @@ from lms.core.base.roles import SYSTEM
 from lms.core.database.session import db
 from lms.core.storage.tables import Table
 from lms.demo.generate import AttendanceFile, Demonstration
-from lms.people.actions.files import StagedPeople, stage_people
+from lms.people.people_files import StagedPeople, stage_people
 
 LARGE = 20_000
 """From this many people on, a second process reads."""

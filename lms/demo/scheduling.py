@@ -39,7 +39,7 @@ from lms.enrolment.quota_files import StagedQuotas
 from lms.enrolment.quotas import release_lapsed, set_quotas
 from lms.enrolment_questions.actions import answer, set_questions
 from lms.enrolment_questions.queries import own_questions
-from lms.people.actions.files import StagedPeople
+from lms.people.people_files import StagedPeople
 from lms.people.queries.countries import get_country
 from lms.people.queries.persons import ids_by_email
 from lms.people.rules import email_key
@@ -272,9 +272,9 @@ def _repeat(in_the_way: LecturePlan, address: str, *, by: Actor, now: datetime) 
 def _decisions(checks: Iterable[DateCheck]) -> dict[str, str]:
     """Dates with a clash are left out, holidays kept."""
     return {
-        one.key: DateDecision.SKIP if one.clashes or one.impossible else DateDecision.KEEP
-        for one in checks
-        if not one.is_free
+        check.key: DateDecision.SKIP if check.clashes or check.impossible else DateDecision.KEEP
+        for check in checks
+        if not check.is_free
     }
 
 

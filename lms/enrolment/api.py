@@ -36,8 +36,8 @@ from lms.enrolment.schemas import (
     SeatsOut,
     StatusIn,
 )
-from lms.people.actions.files import stage_people
 from lms.people.models import Person
+from lms.people.people_files import stage_people
 from lms.people.queries.persons import find_person_by_email
 from lms.web.api.api import ImportAnswerOut, Nothing, PageQuery, consumes, envelope, integer_cursor, is_set_in_form
 from lms.web.api.openapi import takes

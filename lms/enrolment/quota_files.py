@@ -12,7 +12,7 @@ from lms.core.text.i18n import _
 from lms.core.text.punctuation import listed, quoted
 from lms.core.text.typed_text import clean_line
 from lms.core.time import clock
-from lms.people.actions.files import country_spellings, read_country
+from lms.people.people_files import country_spellings, read_country
 
 COLUMNS = ("country", "seats", "kept_until")
 _NEXT_YEAR = f"{clock.now().year + 1}-11-30"

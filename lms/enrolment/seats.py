@@ -19,7 +19,8 @@ from lms.core.database.session import action, db
 from lms.enrolment import notices
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus, SeatEntry, SeatKind, SeatReason
 from lms.enrolment.queries.rows import country_on, day_of, speaking
-from lms.enrolment.queries.series import is_over, kept_seats
+from lms.enrolment.queries.seats import kept_seats
+from lms.enrolment.queries.series import is_over
 
 A_ROUND = 3
 """The number of seats that a country gets in each round of a release."""

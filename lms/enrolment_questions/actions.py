@@ -28,7 +28,8 @@ from lms.materials.file_kinds import MIME_TYPES
 from lms.materials.scanner import ScannerAway, scan
 from lms.people.models import Sector
 from lms.people.queries.countries import known_codes
-from lms.questions.rules import AnsweredFile, Question, checked_answers, checked_questions, dump
+from lms.questions.authoring import checked_questions
+from lms.questions.rules import AnsweredFile, Question, checked_answers, dump
 
 MOST: Final = 30
 """How many questions a form has at most."""

@@ -51,7 +51,8 @@ from lms.mail.kinds import kind_of
 from lms.mail.outbox import POST_AT_ONCE
 from lms.people.models import Person
 from lms.people.queries.mail_choices import wanting
-from lms.questions.rules import Question, checked_answers, checked_questions, dump, load
+from lms.questions.authoring import checked_questions
+from lms.questions.rules import Question, checked_answers, dump, load
 
 TEMPLATE: Final = "feedback_asked"
 SERIES_TEMPLATE: Final = "series_feedback_asked"

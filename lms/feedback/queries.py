@@ -7,11 +7,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.attendance.queries.facts import attended_in
-from lms.catalogue.models import Lecture, LectureState, Series, Visibility
+from lms.catalogue.models import Lecture, LectureChange, LectureState, Series, Visibility
 from lms.catalogue.rules import may_edit_series
 from lms.core.base.disclosure import FEWEST
 from lms.core.base.errors import NotFound
@@ -165,8 +165,12 @@ def closings_of_series(series_ids: Collection[int] | None = None) -> dict[int, d
     if not asking:
         return {}
     lectures: dict[int, list[tuple[LectureState, datetime | None]]] = defaultdict(list)
-    rows = select(Lecture.series_id, Lecture.state, Lecture.actual_end).where(among(Lecture.series_id, asking))
-    for series_id, state, end in read(rows):
+    changes = LectureChange.lecture_id == Lecture.id, LectureChange.what == "cancelled"
+    cancelled_at = select(func.max(LectureChange.at)).where(*changes).scalar_subquery()
+    end_of = case((Lecture.state == LectureState.CANCELLED, cancelled_at), else_=Lecture.actual_end)
+    for series_id, state, end in read(
+        select(Lecture.series_id, Lecture.state, end_of).where(among(Lecture.series_id, asking))
+    ):
         lectures[series_id].append((state, end))
     closings = {
         series_id: closes_at_of_series(lectures.get(series_id, ()), turned_on[series_id]) for series_id in asking
@@ -341,7 +345,7 @@ def people_of(subject: Subject, only: Collection[int] | None = None) -> dict[int
 
 
 def ways_of(lectures: Iterable[Lecture], attended: Mapping[int, Mapping[int, str]]) -> dict[int, str]:
-    return {person: way for one in lectures for person, way in attended.get(one.id, {}).items()}
+    return {person: way for lecture in lectures for person, way in attended.get(lecture.id, {}).items()}
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def results_of(subject: Subject, *, by: Actor, at: datetime) -> FeedbackResults:
     questions = _questions_of(subject, rows)
     hidden = _hidden(subject, rows)
     results = [_result(question, rows, hidden, by) for question in questions]
-    last = max((one.actual_start for one in lectures if one.actual_start is not None), default=at)
+    last = max((lecture.actual_start for lecture in lectures if lecture.actual_start is not None), default=at)
     codes = country_codes_of([row.person_id for row in rows], clock.day_of(last, clock.reporting_zone()))
     cells = {
         row.person_id: (codes.get(row.person_id), _WAYS.get(ways[row.person_id], ways[row.person_id])) for row in rows

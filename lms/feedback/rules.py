@@ -36,14 +36,15 @@ def closes_at_of_series(
 ) -> datetime | None:
     """When answers about a series as a whole end; null while it does not ask, or is not over.
 
-    Over means that all its lectures (state and actual end) were held or cancelled, and one was held. `turned_on`: since
-    when it asks; who turns it on after the last lecture gives people the whole time all the same.
+    Over means that all its lectures (state, and when they ended or were cancelled) were held or cancelled, and one was
+    held. `turned_on`: since when it asks. Who turns it on after the last lecture, or cancels the last one late, gives
+    people the whole time all the same.
     """
     over = (LectureState.HELD, LectureState.CANCELLED)
-    ends = [end for state, end in lectures if state is LectureState.HELD and end is not None]
-    if turned_on is None or not ends or any(state not in over for state, _end in lectures):
+    was_held = any(state is LectureState.HELD and end is not None for state, end in lectures)
+    if turned_on is None or not was_held or any(state not in over for state, _end in lectures):
         return None
-    return max(*ends, turned_on) + OPEN_FOR
+    return max(turned_on, *(end for _state, end in lectures if end is not None)) + OPEN_FOR
 
 
 def is_open(closes: datetime | None, at: datetime) -> bool:

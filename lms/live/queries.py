@@ -17,7 +17,8 @@ from lms.attendance.rules import needed_ms
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.queries.policies import current_policies, find_pause, list_resumptions, policy_for
-from lms.catalogue.rules import REOPEN_WITHIN, AnyLecture, check_can_edit_lecture, may_edit_lecture, room_is_open
+from lms.catalogue.rules import AnyLecture, check_can_edit_lecture, may_edit_lecture, room_is_open
+from lms.catalogue.state_changes import REOPEN_WITHIN
 from lms.core.base.errors import Forbidden
 from lms.core.base.roles import Actor
 from lms.core.database.session import db, read_column

@@ -31,6 +31,7 @@ from lms.materials.queries import list_files
 from lms.people.queries.countries import country_names
 from lms.recordings.caption_files import Cue, paragraphs, write_subrip, write_webvtt
 from lms.recordings.queries import caption_languages, find_deletion, replay_captions
+from lms.slides.panel import presenter_values, shared_slides_json, slides_values
 from lms.streaming.addresses import check_media_address, media_address
 from lms.streaming.queries import find_recordings, list_chapters
 from lms.streaming.tokens import MEDIA
@@ -75,8 +76,17 @@ def room(lecture_id: int) -> ResponseReturnValue:
         shows_link=_shows_link(view),
         media=media_address(lecture_id, at=view.at),
         offline_ms=OFFLINE_MS,
+        **_slides(view),
         **panel_values(lecture_id, at=view.at),
     )
+
+
+def _slides(room: Room) -> dict[str, Any]:
+    """The values of the templates for slides: those who give the lecture elsewhere turn its pages here."""
+    is_over = room.state is RoomState.OVER
+    if room.is_staff and not is_over:
+        return presenter_values(room.lecture.id, at=room.at)
+    return slides_values(room.lecture.id, is_over=is_over, at=room.at)
 
 
 def _other_conditions(room: Room) -> dict[str, Any]:
@@ -102,6 +112,7 @@ def _studio(room: Room) -> str:
         pause_minutes=PAUSE_MINUTES,
         stuck_seconds=STUCK_SECONDS,
         time_words=_time_words(room.elapsed_ms, room.lecture.duration_minutes),
+        **_slides(room),
         **panel_values(room.lecture.id, at=room.at),
     )
 
@@ -214,10 +225,12 @@ def snapshot(mac: str, expires: int, lecture_id: int) -> ResponseReturnValue:
         viewers=current.viewers,
         on_air=current.stream.on_air,
         has_video=current.stream.has_video,
+        has_small=current.stream.has_small,
         playlist=_playlist(lecture_id, current, at),
         recording=_recording(current),
         notices=[],
         discussion=shared_json(get_shared(lecture_id, at=at), get_shared_polls(lecture_id, at=at)),
+        slides=shared_slides_json(lecture_id, at=at),
         media=media_address(lecture_id, at=at),
     )
     answer.cache_control.public = True

@@ -95,7 +95,7 @@ def stopped_among(addresses: Iterable[str]) -> set[str]:
     """Which of these addresses are not written to, until their owner says that they work (`confirm_address`)."""
     query = (
         select(OutboxMail.address)
-        .where(among(OutboxMail.address, {one for one in addresses if one}), counts_against_address())
+        .where(among(OutboxMail.address, {address for address in addresses if address}), counts_against_address())
         .group_by(OutboxMail.address)
         .having(func.count() >= MOST_BOUNCES)
     )

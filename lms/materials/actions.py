@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.base.events import LectureFileChanged, publish
 from lms.core.base.roles import Actor
 from lms.core.base.settings import settings
 from lms.core.database import audit
@@ -116,6 +117,7 @@ def _replace(lecture_id: int, public_id: str, content_fields: dict[str, Any], *,
     for name, value in content_fields.items():
         setattr(row, name, value)
     row.uploaded_at, row.finding, row.content_of = at, None, None
+    publish(LectureFileChanged(file_id=row.id, is_removed=False, by=by, at=at))
     audit.record("replace_file", by=by, at=at, detail=_detail(row), lecture=lecture_id)
 
 
@@ -151,14 +153,16 @@ def remove_file(lecture_id: int, public_id: str, *, by: Actor, at: datetime) -> 
     if row is None:
         return
     _let_go(row)
+    publish(LectureFileChanged(file_id=row.id, is_removed=True, by=by, at=at))
     audit.record("remove_file", by=by, at=at, detail=_detail(row), lecture=lecture_id)
     db.session.delete(row)
 
 
-def remove_files_of(lecture_id: int) -> None:
+def remove_files_of(lecture_id: int, *, by: Actor, at: datetime) -> None:
     """Within an action: removes all files of a lecture that is deleted."""
     for row in db.session.scalars(select(LectureFile).where(LectureFile.lecture_id == lecture_id)).all():
         _let_go(row)
+        publish(LectureFileChanged(file_id=row.id, is_removed=True, by=by, at=at))
         db.session.delete(row)
     db.session.flush()
 

@@ -69,10 +69,10 @@ def _packed(content: bytes) -> str:
             members = packed.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise Invalid("file", _damaged()) from error
-    unpacked = sum(one.file_size for one in members)
+    unpacked = sum(member.file_size for member in members)
     if len(members) > MAX_MEMBERS or unpacked > min(MAX_UNPACKED, MAX_RATIO * len(content)):
         raise Invalid("file", _("This file unpacks to too much. Upload the files in it one by one."))
-    names = {one.filename for one in members}
+    names = {member.filename for member in members}
     if any(name.startswith("/") or ".." in name.replace("\\", "/").split("/") for name in names):
         raise Invalid("file", _("A file in this ZIP file would be unpacked outside its folder. Make it again."))
     kind = next((kind for name, kind in _OFFICE.items() if name in names), None)

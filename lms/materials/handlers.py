@@ -21,7 +21,7 @@ def on_copy(event: LecturesCopied) -> None:
 @handles(LectureDeleted)
 def on_deletion(event: LectureDeleted) -> None:
     """The files of a lecture go with it."""
-    remove_files_of(event.lecture_id)
+    remove_files_of(event.lecture_id, by=event.by, at=event.at)
 
 
 @handles(StoredFilesAsked)

@@ -52,7 +52,7 @@ class MessageForm(BaseForm):
             for one, count in counts.items()
         ]
         if lectures:
-            self.lecture.choices = [SelectChoice(str(one.id), _named(one)) for one in lectures]
+            self.lecture.choices = [SelectChoice(str(lecture.id), _named(lecture)) for lecture in lectures]
         else:
             del self.lecture
         everyone = SelectChoice("", _("All countries"))

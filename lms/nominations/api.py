@@ -38,7 +38,7 @@ from lms.nominations.schemas import (
     letter_response,
 )
 from lms.nominations.schemas import NominationQuery as Query
-from lms.people.actions.files import NOMINEE_COLUMNS, PersonRow, StagedPeople, stage_people
+from lms.people.people_files import NOMINEE_COLUMNS, PersonRow, StagedPeople, stage_people
 from lms.people.queries.countries import get_country, list_countries
 from lms.people.rules import checked_address, checked_language, checked_line, email_key
 from lms.web.api.api import Nothing, consumes, envelope, integer_cursor, is_set_in_form

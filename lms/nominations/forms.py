@@ -16,10 +16,10 @@ from lms.nominations.models import Nomination, ProfileField
 from lms.nominations.queries.checking import OwnPerson
 from lms.nominations.queries.invitations import Invitation
 from lms.nominations.queries.profile_requests import ProfileDifference
-from lms.people.actions.files import PersonRow
 from lms.people.actions.persons import checked_profile
 from lms.people.forms import GENDERS, SECTORS, Address, country_choices
 from lms.people.models import Country
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import country_names
 from lms.people.queries.country_names import likely_language
 from lms.people.rules import checked_address, checked_language, email_key
@@ -217,4 +217,4 @@ class ProfileRequestForm(BaseForm):
     def answers(self, differences: Sequence[ProfileDifference]) -> dict[ProfileField, bool | None]:
         """Returns what was chosen for the fields that are asked about."""
         known = {"accept": True, "refuse": False}
-        return {one.field: known.get(self[one.field.value].data or "") for one in differences}
+        return {difference.field: known.get(self[difference.field.value].data or "") for difference in differences}

@@ -8,7 +8,7 @@ from sqlalchemy import CursorResult, Update, delete, exists, func, select, updat
 
 from lms.attendance.actions.policies import JOB as POLICY
 from lms.attendance.actions.recompute import JOB as RECOMPUTE
-from lms.attendance_imports.actions.large_files import JOB as FILE
+from lms.attendance_imports.actions.kept_files import JOB as FILE
 from lms.core.background.jobs import RESTORED, Job, JobState
 from lms.core.background.processes import ProcessHeartbeat
 from lms.core.base.roles import Actor

@@ -79,7 +79,7 @@ def _copy_sqlite(target: Path, connection: Connection, tell: Tell) -> None:
     assert isinstance(source, sqlite3.Connection)
 
     def progress(_status: int, remaining: int, total: int) -> None:
-        tell(_("Database: %(percent)s %%", percent=100 - 100 * remaining // max(total, 1)))
+        tell(_("Database: %(percent)s%%", percent=100 - 100 * remaining // max(total, 1)))
 
     # The source is in a reading transaction: concurrent writes are neither copied nor restart the copy
     with contextlib.closing(sqlite3.connect(target)) as copy:

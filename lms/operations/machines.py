@@ -54,8 +54,8 @@ def _storage_mark(*, is_new_marked: bool) -> str | None:
     try:
         mark = files.find(STORAGE_MARK)
         if mark is None and is_new_marked:
-            files.store(STORAGE_MARK, secrets.token_hex(8).encode())
-            mark = files.find(STORAGE_MARK)  # of two machines that wrote one at once, one did last
+            files.create(STORAGE_MARK, secrets.token_hex(8).encode())
+            mark = files.find(STORAGE_MARK)  # of two processes that begin at once, one has marked it
     except files.StorageAway:
         return None
     return None if mark is None else mark.decode()

@@ -97,7 +97,7 @@ class CandidateIndex:
 
     def __init__(self, people: Iterable[PersonSummary], countries: Mapping[str, Collection[str]] | None = None) -> None:
         self.people = list(people)
-        self._names = [names_of(one) for one in self.people]
+        self._names = [names_of(person) for person in self.people]
         self._countries = {code: {sort_key(name) for name in names} for code, names in (countries or {}).items()}
         self._keys = [
             {key for _why, name in names for key in _keys(name)} | set(_mail_keys(one.mailboxes))
@@ -214,7 +214,7 @@ def _keys(name: Name) -> Iterable[Hashable]:
 
 
 def _mail_keys(mailboxes: Iterable[str]) -> Iterable[Hashable]:
-    return [(3, box) for box in (one.partition("@")[0] for one in mailboxes) if len(box) > 4]
+    return [(3, box) for box in (mailbox.partition("@")[0] for mailbox in mailboxes) if len(box) > 4]
 
 
 def _consonant_key(word: str) -> str:

@@ -128,7 +128,7 @@ def find_replays(lecture_ids: Collection[int]) -> dict[int, Replay]:
 def find_open_replays(lectures: Iterable[AnyLecture], *, at: datetime) -> dict[int, OpenReplay]:
     """Of these lectures those whose replay counts at this moment, or is being made and will count. Its callers check
     who asks."""
-    begun = {one.id: one for one in lectures if one.state in (LectureState.LIVE, LectureState.HELD)}
+    begun = {lecture.id: lecture for lecture in lectures if lecture.state in (LectureState.LIVE, LectureState.HELD)}
     replays = find_replays([id_ for id_, one in begun.items() if one.state is LectureState.HELD])
     counting = {
         id_: OpenReplay(replay.counts_until, replay.shown_ms, replay.length_ms)

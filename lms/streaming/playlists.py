@@ -1,17 +1,18 @@
 """HLS playlists (RFC 8216) of a stream, from its epochs."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
 
-from lms.streaming.encoder import AUDIO, RENDITIONS, VOICE
+from lms.streaming.encoder import AUDIO, PICTURE, RENDITIONS, THIN, VOICE
 from lms.streaming.models import Epoch
 
 WINDOW = 150
 """Segments of the live playlist: five minutes of two seconds each."""
-MASTER, SOUND = "master", "sound"
-"""Lists of renditions: of all, and of those without a picture."""
+MASTER, SMALL, SOUND = "master", "small", "sound"
+"""Lists of renditions: of all, of those with a small picture or none, and of those without a picture."""
 TRIMMED = "_trimmed"
 """What the names of playlists of a trimmed replay end with."""
 _VERSION = 7
@@ -71,8 +72,8 @@ def segment_borders(epochs: Sequence[Epoch]) -> list[int]:
 def trimmed_playlist(
     epochs: Sequence[Epoch], parts: Sequence[RecordingPart], rendition: str, *, segment_ms: int
 ) -> str:
-    """The playlist of one rendition of a trimmed replay; `master` and `sound` for the lists of renditions."""
-    if rendition in (MASTER, SOUND):
+    """The playlist of one rendition of a trimmed replay; `master`, `small` and `sound` for the lists of renditions."""
+    if rendition in (MASTER, SMALL, SOUND):
         return _list(rendition, _renditions_of(epochs), TRIMMED)
     shown = {part.epoch: part.segments for part in parts}
     epochs = [epoch for epoch in epochs if epoch.number in shown]
@@ -94,7 +95,7 @@ def playlists_of(epochs: Sequence[Epoch], *, is_complete: bool, segment_ms: int)
             )
     if renditions:
         for suffix in ("", "_full"):
-            for name in (MASTER, SOUND):
+            for name in (MASTER, *([SMALL] if THIN in renditions else []), SOUND):
                 texts[f"{name}{suffix}.m3u8"] = _list(name, renditions, suffix)
     return texts
 
@@ -131,9 +132,9 @@ def _items(epochs: Sequence[Epoch], rendition: str) -> list[_Item]:
     items = []
     for epoch in epochs:
         wall_ms = epoch.wall_ms
-        # 720p can be switched on while a stream goes on, and is left out where nothing is to be seen; streams of
-        # before December 2026 have one rendition of sound
-        stored = rendition if rendition in epoch.durations else AUDIO if rendition in (AUDIO, VOICE) else "v"
+        # 720p can be switched on while a stream goes on; it and the small picture are left out where nothing is to be
+        # seen. Streams from before December 2026 have one rendition of sound, and no small picture
+        stored = rendition if rendition in epoch.durations else AUDIO if rendition in (AUDIO, VOICE) else PICTURE
         for number, duration_ms in enumerate(epoch.durations.get(stored, ())):
             items.append(_Item(epoch.number, stored, number, duration_ms, wall_ms))
             wall_ms += duration_ms
@@ -157,13 +158,15 @@ def _lines(items: Sequence[_Item]) -> list[str]:
 
 def _list(kind: str, renditions: Sequence[str], suffix: str) -> str:
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    most = {MASTER: math.inf, SMALL: RENDITIONS[THIN].height, SOUND: 0}[kind]
     for name in renditions:
         rendition = RENDITIONS[name]
-        if kind == SOUND and rendition.height:
+        if rendition.height > most:
             continue
         values = [f"BANDWIDTH={rendition.bandwidth}"]
         if rendition.height:
-            values.append(f"RESOLUTION={rendition.height * 16 // 9}x{rendition.height},FRAME-RATE=30.000")
+            size = f"{rendition.height * 16 // 9}x{rendition.height}"
+            values.append(f"RESOLUTION={size},FRAME-RATE={rendition.frames:.3f}")
         values.append(f'CODECS="{rendition.codecs}"')
         lines += [f"#EXT-X-STREAM-INF:{','.join(values)}", f"{name}{suffix}.m3u8"]
     return "\n".join([*lines, ""])

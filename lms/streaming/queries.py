@@ -17,6 +17,7 @@ from lms.core.base.settings import settings
 from lms.core.database.session import db, read
 from lms.core.time.clock import to_ms
 from lms.people.queries.access import load_actor
+from lms.streaming.encoder import THIN
 from lms.streaming.models import Epoch, SourceFile, Stream, StreamSession, StreamState, Track
 from lms.streaming.playlists import RecordingPart, parts_of, playlists_of, trimmed_playlist
 from lms.streaming.rules import LATE_SEGMENTS_MS, MOST_MS, initial_key, media_folder, segment_key, stream_folder
@@ -78,13 +79,14 @@ class OnAir(StrEnum):
 @dataclass(frozen=True)
 class StreamStatus:
     """The stream of a lecture as its viewers see it. `folder`: that of its addresses (`media_folder`), null while
-    nothing can be played."""
+    nothing can be played. `has_small`: whether there is a small picture for thin lines."""
 
     on_air: OnAir
     folder: str | None
     has_video: bool
     is_complete: bool
     is_trimmed: bool = False
+    has_small: bool = False
 
 
 def is_published(stream: Stream) -> bool:
@@ -99,14 +101,22 @@ def stream_status(lecture_id: int, *, at: datetime) -> StreamStatus:
     """
     stream = find_stream(lecture_id, Track.MAIN)
     query = select(Epoch).where(Epoch.stream_id == (stream.id if stream else None)).order_by(Epoch.number.desc())
-    epoch = next((row for row in db.session.scalars(query.limit(3)) if row.durations), None)
+    last = [row for row in db.session.scalars(query.limit(3)) if row.durations]
+    epoch = last[0] if last else None
     if stream is None or epoch is None or not is_published(stream):
         return StreamStatus(OnAir.OFF, None, has_video=False, is_complete=False)
     is_sent = find_open_session(stream.id) is not None
     is_current = epoch.is_open and to_ms(at) - epoch.wall_ms - epoch.length_ms < LATE_SEGMENTS_MS
     on_air = OnAir.OFF if not is_sent else OnAir.ON if is_current else OnAir.INTERRUPTED
     is_complete = stream.state is StreamState.COMPLETE
-    return StreamStatus(on_air, media_folder(stream), epoch.has_picture, is_complete, is_complete and stream.is_trimmed)
+    return StreamStatus(
+        on_air,
+        media_folder(stream),
+        epoch.has_picture,
+        is_complete,
+        is_complete and stream.is_trimmed,
+        has_small=any(THIN in row.durations for row in last),
+    )
 
 
 def list_streams_to_package() -> Sequence[tuple[int, bool]]:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.rules import is_early_start
+from lms.catalogue.state_changes import is_early_start
 from lms.core.base.errors import Invalid, Refused
 from lms.core.text.i18n import _
 from lms.streaming.models import Epoch, SourceFailure, Stream, StreamSession, Track

@@ -29,7 +29,7 @@ from lms.streaming.actions import (
     note_segments,
     note_source_packaged,
 )
-from lms.streaming.encoder import AUDIO, RENDITIONS, VOICE, Encoder, MediaFile
+from lms.streaming.encoder import AUDIO, PICTURE, RENDITIONS, THIN, VOICE, Encoder, MediaFile
 from lms.streaming.media_probe import demuxer_of
 from lms.streaming.models import Epoch, SourceFailure, SourceFile, Stream, StreamSession, StreamState
 from lms.streaming.playlists import playlists_of
@@ -290,7 +290,8 @@ class StreamPackager:
         return False
 
     def _renditions(self, *, has_picture: bool) -> list[str]:
-        return [*(["h"] if has_picture and settings().video_720p == "on" else []), "v", AUDIO, VOICE]
+        large = ["h"] if has_picture and settings().video_720p == "on" else []
+        return [*large, PICTURE, *([THIN] if has_picture else []), AUDIO, VOICE]
 
     def _seal(self, stream: Stream, epoch: Epoch) -> None:
         """Closes an epoch whose run was killed, and deletes segments that it may have stored without noting them."""

@@ -42,8 +42,9 @@ from lms.web.request.identity import current_actor
 
 bp = Blueprint("streaming", __name__)
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
-_MEDIA_NAME = re.compile(r"(?:(?:master|sound|[hvas])(?:_full)?\.m3u8|[0-9]{1,6}/[hvas](?:[0-9]{5,6}\.m4s|\.mp4))")
-_TRIMMED_NAME = re.compile(rf"(master|sound|[hvas]){TRIMMED}\.m3u8")
+_PLAYLIST_NAME = "(master|small|sound|[hvtas])"
+_MEDIA_NAME = re.compile(rf"{_PLAYLIST_NAME}(?:_full)?\.m3u8|[0-9]{{1,6}}/[hvtas](?:[0-9]{{5,6}}\.m4s|\.mp4)")
+_TRIMMED_NAME = re.compile(rf"{_PLAYLIST_NAME}{TRIMMED}\.m3u8")
 _ID_LENGTH = 16
 """How long the public id of a stream is, with which the name of its folder begins."""
 SHARED_SECONDS = 300

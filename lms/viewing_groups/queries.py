@@ -27,7 +27,7 @@ from lms.core.text.punctuation import listed
 from lms.core.text.sorting import sort_key
 from lms.enrolment.membership import eligible_at, eligible_people
 from lms.enrolment.queries.rows import day_of
-from lms.enrolment.queries.sharing import hidden_among, matching_for
+from lms.enrolment.queries.sharing import hidden_among, matching_for, names_as_seen
 from lms.enrolment.rules import speaks_for
 from lms.people.models import Country, Person, PersonEmail
 from lms.people.queries.countries import belonging_to, countries_of
@@ -353,12 +353,13 @@ def _listed(person_ids: Iterable[int], lecture: Lecture, resolved: Resolved | No
     people = []
     for person in db.session.scalars(query):
         entry = resolved.people.get(person.id) if resolved is not None else None
+        full_name, native_name = names_as_seen(person, hidden, addresses)
         people.append(
             ListedPerson(
                 person_id=person.id,
                 public_id=person.public_id,
-                full_name=addresses.get(person.id, "") if person.id in hidden else person.full_name,
-                native_name=None if person.id in hidden else person.native_name,
+                full_name=full_name,
+                native_name=native_name,
                 organisation=None if person.id in hidden else person.organisation,
                 email=addresses.get(person.id),
                 entered=entry.entered if entry is not None else None,

@@ -84,7 +84,7 @@ def is_over(lecture: Lecture, at: datetime) -> bool:
 
 def mark_of(person_ids: Collection[int]) -> str:
     """Identifies a list, so that a signature applies to the list that was reviewed."""
-    joined_ids = ",".join(str(one) for one in sorted(person_ids))
+    joined_ids = ",".join(str(person_id) for person_id in sorted(person_ids))
     return hashlib.blake2b(joined_ids.encode(), digest_size=8).hexdigest()
 
 

@@ -12,10 +12,13 @@ const written = new Intl.NumberFormat(document.documentElement.lang || "en");
 let media = panel ? panel.dataset.media : "";
 let own = new Set(panel ? panel.dataset.own.split(" ") : []);
 let known = null; // questions that were announced or there from the start
-let announcedAt = 0;
+let announcedAt = -Infinity;
 
-const say = (text) => { if (byId("talk-said").textContent !== text) byId("talk-said").textContent = text; };
 const setText = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+function say(text) {
+  setText(byId("talk-said"), text);
+  document.dispatchEvent(new CustomEvent("say", { detail: text }));
+}
 
 // The participants' list
 
@@ -26,7 +29,9 @@ function fill(item, question) {
   dataset.state = question.state;
   for (const number of item.querySelectorAll(".vote b, .votes b")) setText(number, written.format(question.votes));
   const part = (name) => item.querySelector(`[data-part=${name}]`);
-  setText(item.querySelector(".asked"), question.text);
+  const paragraph = item.querySelector(".asked");
+  setText(paragraph, question.text);
+  paragraph.id = `talk-asked-${question.id}`;
   setText(part("by"), question.by || panel.dataset.anonymous);
   part("answering").hidden = !question.answering;
   part("answered").hidden = question.state !== "answered";
@@ -37,6 +42,7 @@ function fill(item, question) {
   const canVote = Boolean(form) && question.state === "open";
   if (form) {
     form.hidden = !canVote;
+    form.querySelector(".vote").setAttribute("aria-describedby", `talk-asked-${question.id}`);
     form.setAttribute("action", form.getAttribute("action").replace(/\d+\/vote(?=\?|$)/, `${question.id}/vote`));
   }
   item.querySelector(".votes").hidden = canVote;
@@ -109,6 +115,7 @@ function showPolls(polls) {
   if (!isNew) return;
   setTimeout(drawPolls, Math.random() * 4000);
   if (polls.some(({ id, state }) => state === "open" && !before.includes(`${id} open`))) say(panel.dataset.poll);
+  if (polls.some(({ id, state }) => state !== "open" && before.includes(`${id} open`))) say(panel.dataset.closed);
 }
 
 async function drawPolls() {
@@ -118,10 +125,11 @@ async function drawPolls() {
     const answer = await fetch(place.dataset.url, { headers: { Accept: "text/html" } });
     if (!answer.ok) return;
     const chosen = form ? [...form.querySelectorAll(":checked")].map(({ id }) => id) : [];
-    const focus = place.contains(document.activeElement) ? document.activeElement.id : "";
+    const focus = place.contains(document.activeElement) ? document.activeElement : null;
+    const poll = focus?.closest("li")?.dataset.id;
     place.innerHTML = await answer.text();
     for (const id of chosen) if (byId(id)) byId(id).checked = true;
-    if (focus && byId(focus)) byId(focus).focus();
+    if (focus) (byId(focus.id) || place.querySelector(`[data-id="${poll}"] h3`))?.focus(); // the form of an answer is gone
   } catch (error) {
     setTimeout(drawPolls, 5000);
   }
@@ -184,9 +192,9 @@ const done = {
     for (const number of item.querySelectorAll(".vote b, .votes b")) setText(number, written.format(item.dataset.votes));
     say(panel.dataset.voted);
   },
-  poll(body) {
-    say(body.detail);
-    drawPolls();
+  async poll(body) {
+    await drawPolls();
+    say(body.detail); // after what is drawn, as a reader may speak only the first of two changes
   },
   hand(body) {
     setHand(body.hand || "");
@@ -270,6 +278,8 @@ async function ask() {
       const status = await answer.json();
       media = status.media;
       show(status.discussion);
+      const moment = Date.parse(answer.headers.get("Date"));
+      room.dispatchEvent(new CustomEvent("snapshot", { detail: { ...status, clock_offset: moment ? moment + 500 - Date.now() : 0 } }));
     }
   } catch (error) {
     // room.js tells that the line is down

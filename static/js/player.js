@@ -7,7 +7,7 @@ const PAUSED_BUFFER_SECONDS = 4;
 const MEND_MS = 5000; // an error that comes back sooner is not mended
 
 // After a stall it goes on near the end of what there is, rather than ever later. `onSlow`: segments take longer to
-// load than to play.
+// load than to play, also those of the least that the address offers. The player's `lineSpeed`: bit/s, 0 before it is known.
 window.playStream = function (video, address, { isLive, position, onError, onSlow }) {
   if (!Hls.isSupported()) return null;
   let slow = 0;
@@ -31,9 +31,11 @@ window.playStream = function (video, address, { isLive, position, onError, onSlo
   });
   player.on(Hls.Events.FRAG_LOADED, (_event, { frag }) => {
     const { loading } = frag.stats;
-    slow = loading.end - loading.start > frag.duration * 1000 ? slow + 1 : 0;
+    slow = frag.level === 0 && loading.end - loading.start > frag.duration * 1000 ? slow + 1 : 0;
     if (slow >= SLOW_SEGMENTS) onSlow();
   });
+  player.lineSpeed = 0;
+  player.on(Hls.Events.FRAG_BUFFERED, () => { player.lineSpeed = player.bandwidthEstimate || 0; });
   // Little is loaded of what nobody plays
   const listening = new AbortController();
   const adapt = () => { player.config.maxBufferLength = buffer(); };

@@ -5,7 +5,9 @@ import { Sources } from "./studio/sources.js";
 const room = document.getElementById("room");
 const studio = document.getElementById("studio");
 const byId = (id) => document.getElementById(id);
-const KINDS = ["video/webm;codecs=vp8,opus", "video/webm;codecs=h264,opus", "video/webm"];
+const KIND = window.MediaRecorder && ["video/webm;codecs=vp8,opus", "video/webm;codecs=h264,opus", "video/webm"].find(
+  (name) => MediaRecorder.isTypeSupported(name),
+);
 const AUDIENCE_SECONDS = 5;
 const SLOW_CHUNKS = 4;
 const LOST_CHUNKS = 3; // with so many and without the first, nothing of a session can be played
@@ -197,10 +199,9 @@ async function begin(track, { takesOver = false } = {}) {
 }
 
 function record(current) {
-  const kind = current.isSoundOnly ? "audio/webm" : KINDS.find((name) => MediaRecorder.isTypeSupported(name));
   current.sound = sources.sound;
-  recorder = new MediaRecorder(current.isSoundOnly ? new MediaStream([current.sound]) : sources.stream(), {
-    mimeType: kind, videoBitsPerSecond: 600_000, audioBitsPerSecond: 64_000, videoKeyFrameIntervalDuration: 2000,
+  recorder = new MediaRecorder(new MediaStream(current.isSoundOnly ? [current.sound] : [sources.track, current.sound]), {
+    mimeType: current.isSoundOnly ? "audio/webm" : KIND, videoBitsPerSecond: 600_000, audioBitsPerSecond: 64_000, videoKeyFrameIntervalDuration: 2000,
   });
   current.stored = Promise.resolve();
   recorder.ondataavailable = (event) => {
@@ -506,7 +507,7 @@ async function run() {
 }
 
 if (studio) {
-  if (!window.MediaRecorder || !KINDS.some((name) => MediaRecorder.isTypeSupported(name)) || !navigator.mediaDevices) {
+  if (!KIND || !navigator.mediaDevices) {
     say(window.isSecureContext ? "unable" : "insecure");
     byId("allow").disabled = true;
   } else {

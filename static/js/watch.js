@@ -33,6 +33,7 @@ let answeredAt = -Infinity;
 let isAsking = false;
 let nextAsk = 0;
 let isLow = false; // sound only
+let isSmall = false; // a small picture, by choice
 let isLowByLine = false; // and not by choice
 let isChosen = false; // by the person who watches
 let isStopped = false; // by the person who watches
@@ -52,6 +53,11 @@ const wait = (seconds) => seconds * 1000 * (0.75 + Math.random() / 2);
 function say(text) {
   const line = byId("air");
   if (line.textContent !== text) line.textContent = text;
+}
+
+function note(name, text) {
+  byId(name).hidden = !text;
+  if (byId(name).textContent !== text) byId(name).textContent = text;
 }
 
 function loadPlayer() {
@@ -143,7 +149,8 @@ function again() {
 
 function address() {
   if (!status || !status.playlist) return "";
-  return isLow ? status.playlist.replace("/master", "/sound") : status.playlist;
+  const list = isLow ? "/sound" : isSmall && status.has_small ? "/small" : "/master";
+  return status.playlist.replace("/master", list);
 }
 
 const folder = (path) => path.split("/").slice(5).join("/"); // a new signature is no other stream
@@ -154,6 +161,7 @@ function show(position = -1) {
   const wasLive = isLive;
   isLive = status.state !== "over";
   stage.dataset.kind = isLive ? "live" : "replay";
+  showChoice();
   if (wasLive && !isLive && playing) stop();
   const chosen = address();
   if (!chosen && playing) stop();
@@ -206,7 +214,21 @@ function countReplay() {
   });
 }
 
-// Sound only
+// What to load
+
+function showChoice() {
+  byId("small-choice").hidden = !status.has_small;
+  byId(isLow ? "sound-only" : isSmall && status.has_small ? "small-picture" : "with-picture").checked = true;
+}
+
+function choose({ target }) {
+  const position = isLive ? -1 : video.currentTime;
+  isChosen = true;
+  isSmall = target.value === "small";
+  localStorage.setItem("load", target.value);
+  if ((target.value === "sound") !== isLow) setLow(!isLow);
+  else show(position);
+}
 
 function setLow(isOn, isByLine = false) {
   if (isLow === isOn) return;
@@ -214,7 +236,7 @@ function setLow(isOn, isByLine = false) {
   isLow = isOn;
   isLowByLine = isByLine && isOn;
   line.change(isOn);
-  byId(isOn ? "sound-only" : "with-picture").checked = true;
+  if (status) showChoice();
   room.dataset.lowData = isOn ? "yes" : "no";
   room.dispatchEvent(new Event("lowdata"));
   show(position);
@@ -228,18 +250,40 @@ const savesData = () => Boolean((navigator.connection || {}).saveData);
 const isSlowest = () => /2g/.test((navigator.connection || {}).effectiveType || "");
 
 function startsLow() {
-  const choice = localStorage.getItem("sound-only");
+  const choice = localStorage.getItem("load");
   isChosen = Boolean(choice);
+  isSmall = choice === "small";
   isLowByLine = !choice && !savesData() && isSlowest();
-  return choice ? choice === "yes" : savesData() || isSlowest();
+  return choice ? choice === "sound" : savesData() || isSlowest();
 }
 
 // In words
 
+function playedMoment() {
+  return player ? player.playingDate : video.getStartDate ? new Date(video.getStartDate().getTime() + video.currentTime * 1000) : null;
+}
+
 function behind() {
-  const moment = player ? player.playingDate : video.getStartDate ? new Date(video.getStartDate().getTime() + video.currentTime * 1000) : null;
+  const moment = playedMoment();
   const seconds = moment ? Math.round((Date.now() + clockOffset - moment) / 1000) : 0;
   return seconds > 0 && seconds < 600 ? words("behind").replace("{seconds}", seconds) : "";
+}
+
+// As the player measured it; a browser that plays by itself does not tell
+function speedWords() {
+  if (!player || !player.lineSpeed) return "";
+  const kbits = Number((player.lineSpeed / 1000).toPrecision(2));
+  const [amount, unit] = kbits < 1000 ? [kbits, "kbit/s"] : [kbits / 1000, "Mbit/s"];
+  const number = new Intl.NumberFormat(document.documentElement.lang || "en", { numberingSystem: "latn" }).format(amount);
+  const isSmallest = !isLow && player.levels.length > 1 && player.currentLevel === 0;
+  return words(isSmallest ? "lineSmall" : "line").replace("{speed}", `${number} ${unit}`);
+}
+
+// The time of day of what is played, for what is shown in step with it (slides.js)
+function tellMoment(isPlaying) {
+  const date = isLive && playing && video.readyState > 0 ? playedMoment() : null;
+  const detail = date && !Number.isNaN(date.getTime()) ? { date: date.getTime(), noted: performance.now(), playing: isPlaying } : null;
+  room.dispatchEvent(new CustomEvent("moment", { detail }));
 }
 
 function pauseWords() {
@@ -304,10 +348,10 @@ function tell() {
   if (isPlaying) byId("play").hidden = true;
   if (!video.muted) byId("sound-on").hidden = true;
   showPlaying(video);
+  tellMoment(isPlaying);
   say(sentence(isPlaying, stalled));
-  const delay = isPlaying && isLive && status.state === "live" ? behind() : "";
-  byId("behind").hidden = !delay;
-  if (byId("behind").textContent !== delay) byId("behind").textContent = delay;
+  note("behind", isPlaying && isLive && status.state === "live" ? behind() : "");
+  note("line-speed", isPlaying ? speedWords() : "");
 }
 
 // Each second: a line that is often behind gets the sound only, and the picture again once it may suffice
@@ -353,7 +397,7 @@ async function ask() {
     media = status.media;
     unanswered = 0;
     answeredAt = performance.now();
-    room.dispatchEvent(new CustomEvent("snapshot", { detail: status }));
+    room.dispatchEvent(new CustomEvent("snapshot", { detail: { ...status, clock_offset: clockOffset } }));
   } catch (error) {
     unanswered += 1; // room.js tells that the line is down
   }
@@ -384,13 +428,7 @@ function mount() {
   const isSeen = sessionStorage.getItem(`seen-${stage.dataset.lecture}`);
   isStopped = !isLive && (isLow || Boolean(isSeen));
   if (isStopped) byId("play").hidden = false;
-  for (const radio of [byId("sound-only"), byId("with-picture")]) {
-    radio.addEventListener("change", () => {
-      isChosen = true;
-      localStorage.setItem("sound-only", byId("sound-only").checked ? "yes" : "no");
-      setLow(byId("sound-only").checked);
-    });
-  }
+  for (const name of ["with-picture", "small-picture", "sound-only"]) byId(name).addEventListener("change", choose);
   byId("play").addEventListener("click", play);
   byId("sound-on").addEventListener("click", () => { video.muted = false; play(); });
   connectControls(stage, video, toggle);

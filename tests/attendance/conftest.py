@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from flask import Flask, current_app
+from flask import Flask
 from flask_babel import Babel
-from sqlalchemy import event
-
-from lms.core.database.session import db
 
 
 @pytest.fixture
@@ -20,20 +16,3 @@ def words() -> Iterator[None]:
     Babel(app)
     with app.app_context():
         yield
-
-
-def count_statements(work: Any) -> int:
-    """How many statements something sends to the database, from an empty session."""
-    sent: list[str] = []
-
-    def hear(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
-
-    engine = db.engine
-    event.listen(engine, "before_cursor_execute", hear)
-    try:
-        with current_app.app_context():  # a session of its own, with nothing loaded
-            work()
-    finally:
-        event.remove(engine, "before_cursor_execute", hear)
-    return len(sent)

@@ -27,7 +27,7 @@ from lms.attendance.queries.roster import (
 )
 from lms.attendance.queries.roster_query import RosterFilter
 from lms.attendance.queries.viewers import count_viewers
-from lms.attendance_imports.actions.imports import drop_kept, keep_file, publish_kept
+from lms.attendance_imports.actions.kept_files import drop_kept, keep_file, publish_kept
 from lms.attendance_imports.queries.imports import kept_row
 from lms.catalogue.actions.states import end_lecture, reopen_lecture, start_lecture, undo_start
 from lms.catalogue.models import Lecture, WalkIns
@@ -39,8 +39,8 @@ from lms.core.time import clock
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.models import Person
-from tests.attendance.conftest import count_statements
 from tests.attendance.scene import END, START, Scene, minute
+from tests.queries import count_statements
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 

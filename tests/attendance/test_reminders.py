@@ -22,8 +22,8 @@ from lms.mail.outbox import OutboxMail
 from lms.mail.sending import send_due
 from lms.people.actions.mails import choose_mails
 from lms.people.models import Person
-from tests.attendance.conftest import count_statements
 from tests.factories import Make
+from tests.queries import count_statements
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)

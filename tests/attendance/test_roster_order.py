@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from apiflask import APIFlask
 
 from lms.attendance.queries import roster as queries
 from lms.attendance.queries.roster_query import _TABLES, STAMP, roster_order
@@ -19,6 +17,7 @@ from lms.core.database.cache_versions import memory
 from lms.core.database.session import Base, db
 from lms.people.actions.merging import merge_people, undo_merge
 from tests.attendance.scene import END, Scene
+from tests.queries import statements
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 LOOKED_AT = {"beat", "correction", "join", "stamp"}
@@ -27,20 +26,6 @@ LOOKED_AT = {"beat", "correction", "join", "stamp"}
 @pytest.fixture
 def scene(make: Any, context: None) -> Scene:
     return Scene(make)
-
-
-@contextmanager
-def asked() -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        seen.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(db.engine, "before_cursor_execute", note)
 
 
 def names(scene: Scene) -> list[str]:
@@ -55,14 +40,14 @@ def shown(scene: Scene) -> Scene:
     return scene
 
 
-def test_it_is_read_once(shown: Scene) -> None:
+def test_it_is_read_once(app: APIFlask, shown: Scene) -> None:
     lecture = get_lecture(shown.lecture.id, by=SYSTEM)
     memory(STAMP).clear()
-    with asked() as first:
+    with statements(app) as first:
         order = roster_order(lecture, shared_only=True)
     read = set(re.findall(r'(?:FROM|JOIN|,) "?(\w+)"?', " ".join(first))) & set(Base.metadata.tables)
     assert read <= _TABLES | LOOKED_AT
-    with asked() as again:
+    with statements(app) as again:
         assert roster_order(lecture, shared_only=True) == order
     assert len(again) == 3  # the stamp, corrections and those in the room, whether there are heartbeats
     tables = set(re.findall(r'(?:FROM|JOIN|,) "?(\w+)"?', " ".join(again))) & set(Base.metadata.tables)

@@ -27,6 +27,7 @@ from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database.session import db
 from lms.reports import recount
 from lms.reports.queries.figures import count
+from lms.reports.recounted_rows import RecountRows
 from lms.reports.rules import Slice
 from tests.attendance.scene import END, START, Scene, minute
 from tests.factories import Make
@@ -50,7 +51,7 @@ def held(scene: Scene, end: datetime = END) -> int:
 
 def figures() -> tuple[int, int]:
     """Sessions and attendances in the totals, which must be those of the second count."""
-    rows = recount.RecountRows("Asia/Shanghai")
+    rows = RecountRows("Asia/Shanghai")
     assert recount.differences(rows, Slice(), (), LATER) == []
     assert recount.differences(rows, Slice(), ("country", "year"), LATER) == []
     assert recount.facts_differences(rows) == []

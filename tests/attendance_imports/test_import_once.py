@@ -20,13 +20,8 @@ from lms.attendance.actions.times import confirm_times
 from lms.attendance.models.evidence import Presence, UnmatchedAttendee
 from lms.attendance.queries.times import preview_times
 from lms.attendance_imports.actions import imports
-from lms.attendance_imports.actions.imports import (
-    drop_kept,
-    find_staged_import,
-    keep_file,
-    preview_attendance,
-    publish_kept,
-)
+from lms.attendance_imports.actions.imports import preview_attendance
+from lms.attendance_imports.actions.kept_files import drop_kept, find_staged_import, keep_file, publish_kept
 from lms.attendance_imports.actions.resolution import resolve_attendee
 from lms.attendance_imports.actions.staging import StagedFile, stage_attendance
 from lms.attendance_imports.queries import matching
@@ -40,6 +35,7 @@ from lms.enrolment.actions.places import withdraw
 from lms.people.actions.merging import merge_people
 from lms.people.actions.persons import change_profile
 from tests.attendance.scene import END, START, Scene, minute
+from tests.forms import token_in
 
 HEAD = "Name (Original Name),User Email,Join Time,Leave Time,Duration (Minutes),Guest"
 
@@ -87,10 +83,9 @@ class Browser:
 
     def press(self, **fields: Any) -> Any:
         shown = re.search(r'<form method="post"(?: action="([^"]+)")? class="stack"', self.page.text)
-        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.page.text)
+        token = token_in(self.page.text)
         assert shown is not None
-        assert token is not None
-        return self.open(unescape(shown[1] or self.page.request.path), csrf_token=token[1], **fields)
+        return self.open(unescape(shown[1] or self.page.request.path), csrf_token=token, **fields)
 
 
 def test_upload_preview_and_import_take_three_requests(app: APIFlask, make: Any, calls: dict[str, int]) -> None:

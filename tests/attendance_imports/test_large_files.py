@@ -11,9 +11,8 @@ from apiflask import APIFlask
 from sqlalchemy import func, select
 
 from lms.attendance.models.evidence import Presence
-from lms.attendance_imports.actions import imports
-from lms.attendance_imports.actions.imports import drop_kept, keep_file, publish_kept
-from lms.attendance_imports.actions.large_files import request_publish
+from lms.attendance_imports.actions import imports, kept_files
+from lms.attendance_imports.actions.kept_files import drop_kept, keep_file, publish_kept, request_publish
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.attendance_imports.readers import reading
 from lms.core.background import jobs
@@ -81,7 +80,7 @@ def test_a_file_published_twice_at_once_is_taken_once(scene: Scene) -> None:
     matched = imports.match_staged(staged, by=scene.by)
     publish_kept(file_id, skip_bad_rows=False, by=scene.by, at=END)
     with pytest.raises(NotFound):
-        imports._publish_kept(file_id, staged, matched, by=scene.by, at=END)
+        kept_files._publish_kept(file_id, staged, matched, by=scene.by, at=END)
     assert scene.counts() == (2, 2, 1)
 
 

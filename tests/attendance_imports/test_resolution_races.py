@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -24,30 +23,10 @@ from lms.core.base.errors import Refused
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import db
 from lms.people.actions.persons import create_person
+from tests.at_once import at_once, ends_at_once
 from tests.attendance.scene import END, START, Scene, minute
 
 pytestmark = pytest.mark.databases(differs=True)
-
-
-def all_at_once(app: APIFlask, acts: list[Callable[[], object]]) -> list[BaseException]:
-    """Runs each in a thread with a connection of its own; answers what failed."""
-    gate, failures = threading.Barrier(len(acts)), []
-
-    def run(act: Callable[[], object]) -> None:
-        try:
-            with app.app_context():
-                gate.wait()
-                act()
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in threads)
-    return failures
 
 
 def prepared(app: APIFlask, make: Any) -> tuple[Scene, int, dict[str, str]]:
@@ -76,7 +55,8 @@ def test_of_two_who_decide_at_once_one_is_told_what_the_other_decided(app: APIFl
         given = {"person": people[name], "version": 0, "by": scene.by, "at": END}
         return lambda: resolve_attendee(lecture_id, attendee_id, **given)
 
-    failures = all_at_once(app, [decide("Ada"), decide("Ben"), decide("Cyr")] * 2)
+    ends = at_once(app, [decide("Ada"), decide("Ben"), decide("Cyr")] * 2)
+    failures = [end for end in ends if end is not None]
     assert {type(failure) for failure in failures} == {Refused}
     assert len(failures) in (4, 5)  # the winner's own second sending is no failure
     with app.app_context():
@@ -106,7 +86,7 @@ def test_a_decision_beside_imports_of_other_lectures_counts_all_of_them(
     given = {"person": people["Ada"], "version": 0, "by": scene.by, "at": END}
     acts: list[Callable[[], object]] = [lambda: resolve_attendee(lecture_id, attendee_id, **given)]
     acts += [lambda other=other: bring(scene, other, 0, 80) for other in others]  # type: ignore[misc]
-    assert all_at_once(app, acts) == []
+    assert ends_at_once(app, acts) == ["done"] * len(acts)
     with app.app_context():
         credited = dict(db.session.execute(select(Credit.lecture_id, Credit.present_ms)).all())
         assert credited == {lecture_id: 60 * 60_000, **dict.fromkeys(others, 80 * 60_000)}
@@ -122,7 +102,7 @@ def test_an_address_that_becomes_known_beside_an_import_misses_nothing(app: APIF
 
     acts: list[Callable[[], object]] = [known(email) for email in emails]
     acts += [lambda email=email: bring(scene, lecture_id, 0, 70, email) for email in emails]  # type: ignore[misc]
-    assert all_at_once(app, acts) == []
+    assert ends_at_once(app, acts) == ["done"] * len(acts)
     with app.app_context():
         jobs.run_due()
         assert db.session.scalar(select(func.count()).select_from(Credit)) == 4

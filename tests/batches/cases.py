@@ -24,7 +24,7 @@ from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.decision_batches import DECISIONS, preview_decision
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.models import Decision, Nomination
-from lms.people.actions.files import PersonRow
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from tests.attendance.scene import END, Scene
 

@@ -16,56 +16,39 @@ from lms.catalogue.inputs import LectureInput, SeriesInput
 from lms.catalogue.models import Lecture, Series
 from lms.core.base import events
 from lms.core.base.roles import SYSTEM, Actor, Role
-from lms.core.database.session import action, db
-from lms.people.models import Person, PersonEmail, RoleGrant
+from tests.factories import Make
 
 MakeSeries = Callable[..., Series]
 MOMENT = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
 
 
-@action
-def add_person(name: str, *, at: datetime = MOMENT) -> Person:
-    """A person with the address `<name>@example.org`."""
-    address = f"{name.casefold()}@example.org"
-    person = Person(full_name=name, created_at=at)
-    db.session.add(person)
-    db.session.flush()
-    person.canonical_id = person.id
-    db.session.add(PersonEmail(person_id=person.id, address=address, key=address))
-    db.session.flush()
-    return person
-
-
-@action
-def actor_of(person: Person, *roles: Role) -> Actor:
-    """The person as an actor, who holds these roles."""
-    db.session.add_all(RoleGrant(person_id=person.id, role=role, granted_at=MOMENT) for role in roles)
-    db.session.flush()
-    return Actor(person_id=person.id, public_id=person.public_id, full_name=person.full_name, roles=frozenset(roles))
+def an_actor(make: Make, name: str, *roles: Role) -> Actor:
+    """Somebody with the address `<name>@example.org` who holds these roles."""
+    return make.actor(full_name=name, email=f"{name.casefold()}@example.org", country=None, roles=roles)
 
 
 @pytest.fixture
-def ines(context: None) -> Actor:
+def ines(make: Make, context: None) -> Actor:
     """An instructor."""
-    return actor_of(add_person("Ines"), Role.INSTRUCTOR)
+    return an_actor(make, "Ines", Role.INSTRUCTOR)
 
 
 @pytest.fixture
-def omar(context: None) -> Actor:
+def omar(make: Make, context: None) -> Actor:
     """Another instructor."""
-    return actor_of(add_person("Omar"), Role.INSTRUCTOR)
+    return an_actor(make, "Omar", Role.INSTRUCTOR)
 
 
 @pytest.fixture
-def admin(context: None) -> Actor:
+def admin(make: Make, context: None) -> Actor:
     """An administrator."""
-    return actor_of(add_person("Ada"), Role.ADMINISTRATOR)
+    return an_actor(make, "Ada", Role.ADMINISTRATOR)
 
 
 @pytest.fixture
-def trainee(context: None) -> Actor:
+def trainee(make: Make, context: None) -> Actor:
     """Somebody without a role."""
-    return actor_of(add_person("Tariq"))
+    return an_actor(make, "Tariq")
 
 
 @pytest.fixture

@@ -19,15 +19,10 @@ from lms.people.models import Person
 from lms.people.queries.countries import get_country
 from tests.factories import Make
 
+pytestmark = pytest.mark.usefixtures("unprotected")
+
 PEOPLE = [("VN", None, 3), ("EG", None, 2), ("PE", None, 2), ("KE", "America/Lima", 1), (None, "Asia/Calcutta", 1)]
 FRIDAY = "2036-01-11T14:00"
-
-
-@pytest.fixture(autouse=True)
-def _without_protection(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forms are sent without their token."""
-    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
-    monkeypatch.setitem(app.config, "WTF_CSRF_METHODS", [])
 
 
 @pytest.fixture

@@ -35,6 +35,8 @@ from lms.web.pages.locale import speaking
 from tests.factories import Make
 from tests.languages import offering
 
+pytestmark = pytest.mark.usefixtures("unprotected")
+
 Act = Callable[..., None]
 Within = Callable[[Callable[[], Any]], Any]
 ARABIC = {"title": "قواعد المنشأ", "description": "كيف تُثبت المنشأ."}
@@ -72,13 +74,6 @@ def edit(within: Within) -> Act:
 def stored(within: Within) -> Callable[[], Any]:
     """The series as it is stored."""
     return lambda: within(lambda: find_series("origin"))
-
-
-@pytest.fixture(autouse=True)
-def _without_protection(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forms are sent without their token."""
-    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
-    monkeypatch.setitem(app.config, "WTF_CSRF_METHODS", [])
 
 
 @pytest.fixture

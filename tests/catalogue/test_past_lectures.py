@@ -80,10 +80,8 @@ def test_whatever_puts_a_past_time_on_the_programme_asks(
 
 
 def test_the_page_asks_whether_a_lecture_of_the_past_was_held(
-    app: APIFlask, client: FlaskClient, make: Make, monkeypatch: pytest.MonkeyPatch
+    app: APIFlask, client: FlaskClient, make: Make, unprotected: None
 ) -> None:
-    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
-    monkeypatch.setitem(app.config, "WTF_CSRF_METHODS", [])
     teacher = make.person(roles=["instructor"])
     make.series("trade", "Trade", instructors=[teacher])
     visitor = app.test_client()

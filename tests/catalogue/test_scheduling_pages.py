@@ -27,15 +27,10 @@ from lms.speakers.queries import list_speakers
 from tests.documented_answers import CheckedClient
 from tests.factories import Make
 
+pytestmark = pytest.mark.usefixtures("unprotected")
+
 FIRST = datetime(2036, 1, 11, 14)  # a Friday
 _COPY = {"title": "Trade, 2037", "slug": "trade-2037", "first": "2037-01-09", "instructors": "y", "rules": "y"}
-
-
-@pytest.fixture(autouse=True)
-def _without_protection(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forms are sent without their token."""
-    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
-    monkeypatch.setitem(app.config, "WTF_CSRF_METHODS", [])
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
-from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from lms.catalogue.models import Lecture, LectureState, Series
@@ -23,13 +22,9 @@ from lms.core.time import clock
 from lms.people.models import Person
 from lms.web.pages.time import moment
 from tests.factories import Make
+from tests.queries import CountQueries
 
-
-@pytest.fixture(autouse=True)
-def _without_protection(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forms are sent without their token."""
-    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
-    monkeypatch.setitem(app.config, "WTF_CSRF_METHODS", [])
+pytestmark = pytest.mark.usefixtures("unprotected")
 
 
 @pytest.fixture
@@ -159,19 +154,11 @@ def test_list_says_the_time_in_the_viewers_zone_and_the_organisers(client: Flask
 
 
 def test_list_asks_the_database_as_often_for_many_as_for_one(
-    app: APIFlask, client: FlaskClient, make: Make, ines: Person
+    client: FlaskClient, make: Make, ines: Person, count_queries: CountQueries
 ) -> None:
     def asked() -> int:
-        statements: list[str] = []
-
-        def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-            statements.append(statement)
-
-        with app.app_context():
-            engine = db.engine
-        event.listen(engine, "before_cursor_execute", note)
-        client.get("/series")
-        event.remove(engine, "before_cursor_execute", note)
+        with count_queries() as statements:
+            client.get("/series")
         return len(statements)
 
     make.lecture(make.series(instructors=[ines]), instructors=[ines])

@@ -36,8 +36,8 @@ from lms.people.actions.merging import merge_people
 from lms.people.actions.persons import change_profile, confirm_name
 from lms.people.actions.privacy import erase_person
 from lms.people.models import Person, PersonEmail
-from tests.attendance.conftest import count_statements
 from tests.certificates.conftest import BEGAN, Programme
+from tests.queries import count_statements
 
 pytestmark = pytest.mark.databases
 Make = Callable[..., Programme]

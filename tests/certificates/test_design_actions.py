@@ -25,7 +25,7 @@ from lms.core.database.session import db
 from lms.core.storage import files
 from tests.certificates.conftest import Programme
 from tests.certificates.test_image_sanitizer import SQUARE, raster, svg
-from tests.certificates.test_typesetting import inside
+from tests.paper import inside
 
 Make = Callable[..., Programme]
 REPORTER = Actor(person_id=7, roles=frozenset({Role.REPORTER}))

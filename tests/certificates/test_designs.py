@@ -28,7 +28,8 @@ from lms.core.base.errors import Invalid
 from tests.certificates.test_image_sanitizer import SQUARE, raster, svg
 from tests.certificates.test_scripts import elements, marked, signed
 from tests.certificates.test_signature import KEY
-from tests.certificates.test_typesetting import AWARD, DEFAULT, inside, pages, stations
+from tests.certificates.test_typesetting import AWARD, DEFAULT, pages, stations
+from tests.paper import inside
 
 FRENCH = {
     "participation": "Attestation de participation",

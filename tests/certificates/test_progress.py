@@ -12,8 +12,8 @@ from lms.attendance.actions.reminders import post_due_reminders
 from lms.core.database.session import action, db
 from lms.mail.outbox import OutboxMail
 from lms.people.models import Person, PersonEmail
-from tests.attendance.conftest import count_statements
 from tests.certificates.conftest import BEGAN, Programme
+from tests.queries import count_statements
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 NEXT = BEGAN + timedelta(days=21)

@@ -1,5 +1,4 @@
 import re
-import zlib
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from lms.certificates.pdf.typesetting import PrintedAward, PrintedStation, render
 from lms.core.text.typesetting import CannotRender, coverage, missing_signs
+from tests.paper import inside
 
 BUILD = Path(__file__).parents[2] / "static" / "build"
 DEFAULT = [BUILD / "fonts"]
@@ -37,17 +37,6 @@ AWARD = PrintedAward(
     organiser="Ministry of Trade",
     country="MA",
 )
-
-
-def inside(pdf: bytes) -> bytes:
-    """The file with its compressed streams opened, so that one can look for what stands in it."""
-    opened = [pdf]
-    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
-        try:
-            opened.append(zlib.decompress(stream))
-        except zlib.error:
-            continue
-    return b"\n".join(opened)
 
 
 def pages(pdf: bytes) -> int:

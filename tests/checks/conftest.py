@@ -15,8 +15,8 @@ from lms.checks.actions.bank import save_question
 from lms.checks.actions.checks import publish_check, save_check
 from lms.checks.models import Attempt, QuestionKind
 from lms.checks.queries.checks import get_sitting
-from lms.checks.questions import right_answer
 from lms.checks.rules import CheckInput
+from lms.checks.shown_questions import right_answer
 from lms.core.base.roles import Actor
 from tests.factories import Make
 

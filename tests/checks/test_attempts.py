@@ -16,8 +16,8 @@ from lms.checks.actions.checks import delete_check, save_check, set_extra_time, 
 from lms.checks.handlers import on_export
 from lms.checks.models import Attempt, AttemptState, Check, QuestionKind
 from lms.checks.queries.checks import get_check, get_sitting, list_checks, list_own
-from lms.checks.questions import drawn_items, is_right, right_answer, shown_of
 from lms.checks.rules import GRACE, CheckInput, CheckState, shows_answers
+from lms.checks.shown_questions import drawn_items, is_right, right_answer, shown_of
 from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.base.events import PersonExportAsked
 from lms.core.base.roles import SYSTEM

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,12 +21,14 @@ from lms.checks.actions.checks import translate_check
 from lms.checks.models import BankQuestion, QuestionKind
 from lms.checks.qti import writing as qti
 from lms.checks.queries.checks import get_question, get_sitting
-from lms.checks.questions import exported, in_language, right_answer
+from lms.checks.questions import exported, in_language
+from lms.checks.shown_questions import right_answer
 from lms.core.base.errors import Invalid
 from lms.core.base.settings import resource
 from lms.people.models import Person
 from tests.checks.conftest import NOW, Sittings
 from tests.factories import Make
+from tests.forms import token_in
 
 FRENCH: dict[QuestionKind, dict[str, Any]] = {
     QuestionKind.ONE: {"text": "La capitale du Kenya ?", "options": ["Mombasa-fr", "Nairobi-fr", ""]},
@@ -155,9 +156,8 @@ def test_a_file_in_arabic_is_previewed_and_taken(sittings: Sittings) -> None:
 
 
 def post(client: FlaskClient, path: str, data: dict[str, Any]) -> TestResponse:
-    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/account").text)
-    assert token is not None
-    return client.post(path, data={"csrf_token": token[1], **data}, content_type="multipart/form-data")
+    token = token_in(client.get("/account").text)
+    return client.post(path, data={"csrf_token": token, **data}, content_type="multipart/form-data")
 
 
 def test_pages_of_staff_and_of_who_takes_it(app: APIFlask, make: Make, french: Sittings) -> None:

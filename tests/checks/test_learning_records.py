@@ -30,7 +30,7 @@ def test_the_learning_record_states_the_checks_and_its_number_what_became_of_the
     (series,) = content.series
     (section,) = sections_of(series)
     assert section.columns == ("Knowledge check", "Best result", "Passed on")
-    assert section.rows == [("Data protection", "100 %", "2 December 2026"), ("Law", "50 %", "Not passed")]
+    assert section.rows == [("Data protection", "100%", "2 December 2026"), ("Law", "50%", "Not passed")]
     assert ("Knowledge checks passed", "1") in figures_of(content)
     later = NOW + timedelta(days=3)
     number = make_record(sittings.ada.person_id, by=sittings.ada, at=later).number

@@ -115,6 +115,10 @@ def test_the_script_saves_and_is_answered_without_a_page(site: Site) -> None:
     attempt = site.post(site.taker, check, f"{check}/attempts").location
     page = site.taker.get(f"{attempt}?all=1").text
     assert page.count('name="asked"') == 9
+    # the places of a question that has several are called together by its text
+    groups = re.findall(r'role="group" aria-labelledby="(q\d+-h)"', page)
+    assert groups
+    assert all(f'<h2 class="h3" id="{one}"' in page for one in groups)
     first = re.search(r'name="asked" value="(\d+)"', page)
     assert first is not None
     sent = {"csrf_token": token_in(page), "go": "stay", "asked": first[1]}

@@ -162,6 +162,13 @@ def test_nginx_takes_large_bodies_only_where_the_application_does(app: APIFlask)
     )
 
 
+def test_clamav_reads_the_largest_file_of_a_lecture() -> None:
+    """It calls clean, without reading it, what is larger than `MaxFileSize`."""
+    printed = re.findall(r"'(\w+) (\d+)M'", (ROOT / "docs" / "OPERATIONS.md").read_text(encoding="utf-8"))
+    most = Config.load({}).max_material_mb
+    assert {name for name, size in printed if int(size) >= most} == {"StreamMaxLength", "MaxFileSize", "MaxScanSize"}
+
+
 def test_the_settings_file_is_read_as_it_is(tmp_path: Path) -> None:
     config = Config.load({"LMS_CONFIG": str(DEPLOY / "serai.env")})
     assert (config.data, config.proxies, config.base_url) == ("/var/lib/serai", 1, "https://lectures.example")

@@ -154,7 +154,6 @@ def test_every_target_is_in_the_help() -> None:
         "fonts-tests",
         "needs-tests",
         "needs-tests-long",
-        "small-fonts",
         "test-slices",
         "validators",
     }

@@ -47,6 +47,7 @@ class Page(HTMLParser):
         self.references: list[str] = []
         self.moments: list[str] = []
         self.levels: list[int] = []
+        self.called_invalid: list[str] = []
         self.main_steps = 0
         self._closed = 0
         self.feed(text)
@@ -56,6 +57,8 @@ class Page(HTMLParser):
         if re.fullmatch("h[1-6]", tag):
             self.levels.append(int(tag[1]))
         attributes = dict(attrs)
+        if "required" in attributes and "aria-invalid" not in attributes:
+            self.called_invalid.append(attributes.get("name") or "")
         classes = (attributes.get("class") or "").split()
         is_shown = "open" in attributes or "on-desk" in classes
         if tag == "details" and (self._closed or not is_shown):
@@ -81,6 +84,7 @@ class Page(HTMLParser):
         repeated_ids = {f"id twice: {one}" for one in self.ids if self.ids.count(one) > 1}
         repeated_ids |= {f"refers to nothing: {one}" for one in self.references if one not in self.ids}
         repeated_ids |= {f"no moment: {one}" for one in self.moments if not DATETIME.fullmatch(one)}
+        repeated_ids |= {f"called invalid while it is empty: {one}" for one in self.called_invalid}
         repeated_ids |= {f"{self.main_steps} green buttons"} if self.main_steps > 1 else set()
         steps = zip(self.levels, self.levels[1:], strict=False)
         return repeated_ids | {f"h{after} follows h{before}" for before, after in steps if after > before + 1}
@@ -105,6 +109,7 @@ def test_ids_are_unique_references_exist_and_moments_are_valid_on_every_page(wor
             {"no moment: 2026-11-27T07:52:03.564621+00:00"},
         ),
         ("<h1>A</h1><h3>B</h3>", {"h3 follows h1"}),
+        ('<input name="c" required>', {"called invalid while it is empty: c"}),
         ('<h1 id="a">A</h1><h2 aria-labelledby="a">B</h2><time datetime="2026-11-27T07:52:03+00:00">now</time>', set()),
     ],
 )

@@ -244,7 +244,7 @@ def _of_requirements() -> Iterator[Case]:
         ({}, "Lectures to attend: 6, up from 5."),
         ({"minutes": [0, 300]}, "in total: 300. Before, there was no such number."),
         ({"minutes": [270, 300]}, "in total: 300, up from 270."),
-        ({"percent": [60, 75]}, "for 75 % of its length, up from 60 %."),
+        ({"percent": [60, 75]}, "for 75% of its length, up from 60%."),
     ):
         payload = shared | changed | {"progress": standing.in_numbers}
         says = (words, "You have attended 3 of the 6 lectures", f"{BASE}/series/customs")

@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 from apiflask import APIFlask
 from flask import session
 from flask.testing import FlaskClient
@@ -32,7 +33,8 @@ from lms.attendance.actions.room import open_join
 from lms.attendance.appeal_rules import AppealInput
 from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance.queries.roster_query import RosterFilter
-from lms.attendance_imports.actions.imports import keep_file, publish_attendance
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.kept_files import keep_file
 from lms.attendance_imports.actions.resolution import resolve_attendee
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.attendance_imports.queries.review import review_page
@@ -78,12 +80,12 @@ from lms.nominations.models import Decision, Nomination, ProfileField
 from lms.nominations.queries.profile_requests import ChangedProfile, ProfileDifference
 from lms.people.actions.countries import add_country, load_countries
 from lms.people.actions.country_merging import merge_countries
-from lms.people.actions.files import PersonRow
 from lms.people.actions.merging import merge_people
 from lms.people.actions.sessions import begin_session
 from lms.people.devices import Device
 from lms.people.models import ApiToken, Person, RoleGrant, SecondFactor, SignInSession
 from lms.people.passwords import hash_secret
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from lms.people.queries.persons import addresses_of
 from lms.recordings.actions import set_captions
@@ -96,6 +98,9 @@ from lms.reports.models import SnapshotVisibility
 from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import may_see
 from lms.reports.rules import Figures, Slice
+from lms.slides.actions import finish_deck, note_pages, show_file, turn_page
+from lms.slides.models import SlideDeck
+from lms.slides.queries import stored_keys as slide_keys
 from lms.speakers.actions import SpeakerInput, add_new_speaker, read_portrait
 from lms.streaming.actions import begin_epoch, begin_streaming, close_epoch, note_segments
 from lms.streaming.models import Track
@@ -153,6 +158,8 @@ class Place:
     groups: dict[str, str] = field(default_factory=dict)
     group_mark: str = ""
     file_id: str = ""
+    pdf_id: str = ""
+    deck: str = ""
     unfinished: str = ""
     unfinished_recording: str = ""
     speaker_id: str = ""
@@ -257,7 +264,8 @@ class World:
             "group_id": visited.groups["signed" if endpoint.endswith("take_back") else "open"],
             "attendee_id": visited.decided if "undo" in endpoint else visited.unknown,
             "job_id": visited.issue_job if endpoint in ISSUE_JOB else self.jobs[kind][role],
-            "file_id": visited.file_id,
+            "file_id": visited.pdf_id if endpoint.startswith("slides") else visited.file_id,
+            "version": visited.deck,
             "mail_id": 1,
             "template": "lecture_cancelled",
             "speaker_id": visited.speaker_id,
@@ -302,9 +310,10 @@ class World:
                 visited.decision_done if "undo" in endpoint or "take_back" in endpoint else visited.decision
             )
             values["secret"] = visited.profile_request if endpoint.endswith("profile_changes") else visited.invitation
-        if (
-            endpoint.startswith("streaming") or endpoint == "live.snapshot"
-        ):  # nobody knows the token of a session, or the key of media
+        if endpoint.startswith("streaming") or endpoint in {
+            "live.snapshot",
+            "slides.page",
+        }:  # nobody knows the token of a session, or the key of media
             values |= {"session_id": "none", "number": 0, "mac": "none", "expires": 2_000_000_000}
             values |= {"folder": "none", "name": "v.m3u8"}
         if endpoint.startswith("enrolment"):
@@ -373,6 +382,7 @@ STATE_OF = {
     "catalogue_api.reopen": "ended",
     "catalogue_api.confirm": "ended",
     "live.audience": "live",
+    **{f"slides.{name}": "live" for name in ("slides", "choose", "turn", "page")},
     **{
         f"discussion.{name}": "live"
         for name in (
@@ -636,6 +646,7 @@ def _things(world: World) -> None:
         place.unfinished = begin_upload(soon, "map.pdf", 40, 0, by=teacher).id
         _add_stream(place.lectures["live"], by=teacher, at=at)
         _add_recording(world, place, by=teacher, at=at)
+        _add_slides(place, by=teacher, at=at)
         portrait = read_portrait(io.BytesIO(PNG))
         speaker = SpeakerInput(f"Speaker of {name}", "Имя", "Adviser", "A few lines.")
         place.speaker_id = add_new_speaker(soon, speaker, portrait=portrait, by=by, at=at)
@@ -867,6 +878,23 @@ def _add_stream(lecture_id: int, *, by: Actor, at: datetime) -> None:
     note_segments(epoch_id, {"v": [2000], "a": [2000]})
     close_epoch(epoch_id)
     _store_media()
+
+
+def _add_slides(place: Place, *, by: Actor, at: datetime) -> None:
+    """A PDF file of a live lecture, with its pages and a turn."""
+    lecture_id, content = place.lectures["live"], io.BytesIO()
+    document = pikepdf.new()
+    document.add_blank_page()
+    document.save(content)
+    place.pdf_id = upload_file(lecture_id, content, "slides.pdf", Audience.ENROLLED, by=by, at=at)
+    show_file(lecture_id, place.pdf_id, by=by, at=at)
+    deck = db.session.scalars(select(SlideDeck).where(SlideDeck.lecture_id == lecture_id)).one()
+    place.deck = deck.version
+    note_pages(deck.id, deck.version, 1)
+    finish_deck(deck.id, place.deck)
+    for key in slide_keys(db.session.scalars(select(SlideDeck).where(SlideDeck.version == place.deck)).one()):
+        files.store(key, b"page")
+    turn_page(lecture_id, place.deck, 1, by=by, at=at)
 
 
 def _store_media() -> None:

@@ -18,6 +18,7 @@ from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.people.queries.countries import get_country
 from lms.reports import recount
+from lms.reports.recounted_rows import RecountRows
 from lms.reports.rules import Slice
 from tests.attendance.history import Step
 from tests.conftest import empty_tables
@@ -112,7 +113,7 @@ def check_certificates(life: Life) -> None:
 
 def check_figures() -> None:
     """Both counts agree."""
-    rows = recount.RecountRows("Asia/Shanghai")
+    rows = RecountRows("Asia/Shanghai")
     assert recount.facts_differences(rows) == []
     for by in ((), ("source",)):
         assert recount.differences(rows, Slice(), by, clock.now()) == []

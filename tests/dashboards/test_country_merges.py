@@ -40,7 +40,8 @@ from lms.people.queries.countries import (
 )
 from lms.reports.models import OpeningRow, OpeningSet
 from lms.reports.queries.figures import count, totals
-from lms.reports.recount import RecountRows, facts_differences
+from lms.reports.recount import facts_differences
+from lms.reports.recounted_rows import RecountRows
 from lms.reports.rules import Slice
 from tests.conftest import empty_tables
 from tests.dashboards.conftest import World

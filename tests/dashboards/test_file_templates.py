@@ -10,7 +10,7 @@ from lms.core.time import clock
 from lms.core.time.durations import MINUTE_MS
 from lms.dashboards.views.service import TEMPLATES
 from lms.enrolment.quota_files import stage_quota_file
-from lms.people.actions.files import NOMINEE_COLUMNS, stage_people
+from lms.people.people_files import NOMINEE_COLUMNS, stage_people
 from lms.reports.actions.opening_balances import stage_opening
 from tests.factories import Make
 

@@ -16,7 +16,8 @@ from lms.people.actions.persons import change_profile
 from lms.people.models import Person
 from lms.people.queries.duplicates import are_different
 from lms.people.queries.persons import person_id_of
-from lms.reports.recount import RecountRows, facts_differences
+from lms.reports.recount import facts_differences
+from lms.reports.recounted_rows import RecountRows
 from tests.dashboards.conftest import World
 from tests.factories import PASSWORD
 from tests.forms import token_in

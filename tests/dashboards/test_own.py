@@ -19,8 +19,8 @@ from lms.enrolment.quotas import set_quotas
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.models import NominationState
 from lms.nominations.queries.of_country import CountrySeries
-from lms.people.actions.files import PersonRow
 from lms.people.models import Person
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from tests.dashboards.conftest import World
 from tests.factories import Make

@@ -18,8 +18,8 @@ from lms.mail.reasons import MailReason
 from lms.nominations.actions.invitations import remind
 from lms.nominations.actions.nominating import nominate, withdraw_nominations
 from lms.nominations.rules import REMIND_EVERY
-from lms.people.actions.files import PersonRow
 from lms.people.models import Person
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from lms.people.queries.persons import addresses_of
 from tests.dashboards.conftest import World

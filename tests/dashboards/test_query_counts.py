@@ -9,8 +9,8 @@ import pytest
 from lms.catalogue.models import LectureState
 from lms.core.base.roles import SYSTEM
 from lms.nominations.actions.nominating import nominate
-from lms.people.actions.files import PersonRow
 from lms.people.models import Person
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from lms.reports.actions.public import refresh_public_figures
 from tests.dashboards.conftest import World
@@ -119,7 +119,7 @@ PAGES = {
     ("/series/cross-border/certificates", "administrator"): 18,  # two about the design, whose words decide on titles
     ("/lectures/{held}/roster", "instructor"): 20,
     ("/lectures/{live}/roster", "instructor"): 18,
-    ("/lectures/{held}/room", "trainee"): 20,  # captions, five for questions, hands and polls, one of checks to pass
+    ("/lectures/{held}/room", "trainee"): 21,  # captions, slides, five of the discussion, one of checks to pass
     ("/lectures/{live}/room", "trainee"): 16,
 }
 WITHOUT_ROWS = {

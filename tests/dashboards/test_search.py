@@ -11,11 +11,12 @@ from flask.testing import FlaskClient
 
 from lms.core.base.roles import SYSTEM
 from lms.core.database.search import Match, match_of_text, pieces_of, search_words
-from lms.people.actions.files import publish_people, stage_people
+from lms.people.actions.files import publish_people
 from lms.people.actions.merging import merge_people
 from lms.people.actions.persons import change_profile
 from lms.people.actions.privacy import erase_person
 from lms.people.models import Person
+from lms.people.people_files import stage_people
 from lms.people.queries.persons import addresses_of
 from tests.factories import Make
 

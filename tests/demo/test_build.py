@@ -67,8 +67,8 @@ from lms.messages.queries import progress_of
 from lms.nominations.models import Nomination, NominationState, RequestedChange
 from lms.nominations.queries.of_country import held_seats
 from lms.people.actions.accounts import check_password
-from lms.people.actions.files import stage_people
 from lms.people.models import MailChoice, Person, PersonMerge
+from lms.people.people_files import stage_people
 from lms.people.queries.access import load_actor
 from lms.people.queries.countries import get_country, listed_country, notice_in
 from lms.people.queries.duplicates import list_pairs
@@ -404,12 +404,13 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Enrolments",
         "Seats of countries",
         "Attendance",
-        "Groups, appeals and corrections",
+        "Groups, accepted appeals, corrections",
         "Reminders",
         "Lecture that is live",
         "Certificates",
         "Public figures",
         "Published report",
+        "Other appeals, closings",
         "Search",
         "Speakers, and questions at enrolment",
         "Lectures that wait for their staff",

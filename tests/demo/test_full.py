@@ -19,7 +19,8 @@ from lms.demo.build import ensure
 from lms.demo.folder import find_mark
 from lms.demo.population import FEWEST
 from lms.reports.queries.figures import totals
-from lms.reports.recount import QUESTIONS, RecountRows, differences
+from lms.reports.recount import QUESTIONS, differences
+from lms.reports.recounted_rows import RecountRows
 from lms.reports.rules import Slice
 
 

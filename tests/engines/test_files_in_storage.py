@@ -298,7 +298,7 @@ def test_settings_name_no_secret() -> None:
 
 def test_without_the_library_the_site_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(files, "find_spec", lambda _name: None)
-    with pytest.raises(BadSetting, match=r"serai\[s3\]"):
+    with pytest.raises(BadSetting, match=r"requirements-extras.txt"):
         create_app(Config.load({}, data=str(tmp_path), secret_key="x", files="s3://bucket"))
     create_app(Config.load({}, data=str(tmp_path), secret_key="x"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +21,7 @@ from lms.core.database.session import db
 from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
 from tests.factories import Make
+from tests.forms import token_in
 
 Sent = Callable[[], list[tuple[str, str]]]
 
@@ -81,10 +81,7 @@ class Reader:
         make.sign_in(client, person)
 
     def token(self) -> str:
-        page = self.client.get("/account")
-        found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page.text)
-        assert found is not None
-        return found[1]
+        return token_in(self.client.get("/account").text)
 
     def get(self, path: str) -> TestResponse:
         return self.client.get(path)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
-from sqlalchemy import event
 
 from lms.catalogue.actions.states import cancel_lecture
 from lms.catalogue.models import Series
@@ -28,6 +26,7 @@ from lms.people.models import Person
 from tests.enrolment.conftest import Cast, Reader
 from tests.factories import Make
 from tests.icalendars import fold
+from tests.queries import statements
 
 pytestmark = pytest.mark.databases
 DAY = timedelta(days=1)
@@ -69,22 +68,6 @@ class Scene:
 @pytest.fixture
 def scene(app: APIFlask, client: FlaskClient, make: Make) -> Scene:
     return Scene(app, client, make)
-
-
-@contextmanager
-def statements(app: APIFlask) -> Iterator[list[str]]:
-    said: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        said.append(statement)
-
-    with app.app_context():
-        engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield said
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 def test_the_calendar_of_a_person_follows_places_and_lectures(scene: Scene) -> None:

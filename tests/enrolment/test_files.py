@@ -18,8 +18,8 @@ from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.preview import preview_enrolments
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.queries.series import get_seat, list_seats
-from lms.people.actions.files import stage_people
 from lms.people.models import Person
+from lms.people.people_files import stage_people
 from tests.enrolment.conftest import Cast, Sent
 from tests.queries import CountQueries
 

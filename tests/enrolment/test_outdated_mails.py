@@ -19,8 +19,8 @@ from lms.mail.reasons import MailReason
 from lms.mail.sending import send_due
 from lms.people.actions.merging import merge_people
 from lms.people.models import Person
-from tests.attendance.conftest import count_statements
 from tests.factories import Make
+from tests.queries import count_statements
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 DAY = timedelta(days=1)

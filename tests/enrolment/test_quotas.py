@@ -33,7 +33,7 @@ from lms.enrolment.quotas import (
     set_release_rule,
 )
 from lms.mail.outbox import OutboxMail
-from lms.people.actions.files import stage_people
+from lms.people.people_files import stage_people
 from lms.people.queries.countries import get_country
 from tests.enrolment.conftest import Cast, Sent
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 
 import pytest
 from apiflask import APIFlask
@@ -17,8 +16,9 @@ from lms.enrolment_questions.actions import answer, set_questions
 from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.files import find_file, keep_file, preview_file
 from lms.nominations.actions.nominating import nominate
-from lms.people.actions.files import stage_people
+from lms.people.people_files import stage_people
 from tests.factories import EARLY, Make
+from tests.forms import token_in
 from tests.nominations.conftest import row
 
 AT = clock.now()
@@ -60,9 +60,8 @@ def test_the_page_of_the_preview_says_it(app: APIFlask, make: Make) -> None:
         set_questions("customs", [POST, {**POST, "key": "b"}], by=SYSTEM, at=EARLY)
     client = app.test_client()
     make.sign_in(client, make.person("Ada", roles=["administrator"]))
-    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/account").text)
-    assert token is not None
-    sent = {"csrf_token": token[1], "file": (io.BytesIO(FILE.encode()), "people.csv")}
+    token = token_in(client.get("/account").text)
+    sent = {"csrf_token": token, "file": (io.BytesIO(FILE.encode()), "people.csv")}
     client.post("/series/customs/enrolments/import", data=sent, content_type="multipart/form-data")
     page = client.get("/series/customs/enrolments/import/preview").text
     assert "4 people will be asked questions when they next sign in" in page

@@ -30,6 +30,7 @@ from lms.enrolment_questions.queries import list_open
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.models import Person
 from tests.factories import EARLY, Make
+from tests.forms import token_in
 
 POST = {"key": "post", "kind": "text", "text": "At which border post do you work?", "required": True}
 SYSTEMS = {"key": "systems", "kind": "choices", "text": "Which systems do you use?", "options": ["Simba", "Paper"]}
@@ -63,9 +64,8 @@ def series(app: APIFlask, make: Make) -> Series:
 
 def post(client: FlaskClient, path: str, data: dict[str, Any]) -> TestResponse:
     """Sends a form with its token."""
-    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/account").text)
-    assert token is not None
-    return client.post(path, data={"csrf_token": token[1], **data}, content_type="multipart/form-data")
+    token = token_in(client.get("/account").text)
+    return client.post(path, data={"csrf_token": token, **data}, content_type="multipart/form-data")
 
 
 def signed_in(make: Make, person: Person) -> FlaskClient:
@@ -101,6 +101,7 @@ def test_who_enrols_is_asked_first(app: APIFlask, make: Make, series: Series) ->
     wrong = post(client, "/series/customs/questions", {"answers-systems": ["Paper"]})
     assert wrong.status_code == 422
     assert wrong.text.count("Answer this question.") == 4  # two questions, in the summary and at the field
+    assert '<a href="#answers-post">Answer this question. At which border post do you work?</a>' in wrong.text
     assert status_of(app, series, person) is None
     sent = {"answers-post": "Malaba", "answers-systems": ["Paper"], "answers-pages": "12"}
     done = post(client, "/series/customs/questions", sent)

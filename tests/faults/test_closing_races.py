@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,10 +20,10 @@ from lms.attendance.models.credits import Closing, Correction, Credit, Outcome
 from lms.attendance.models.evidence import Presence
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
-from lms.core.base.errors import Refused
 from lms.core.database.session import db
 from lms.mail.outbox import OutboxMail
 from lms.people.actions.merging import merge_people
+from tests.at_once import ends_at_once
 from tests.attendance.scene import END, START, Scene
 
 pytestmark = pytest.mark.databases(differs=True)
@@ -45,25 +44,7 @@ class Crowd:
             self.boss = make.administrator()
 
     def all_at_once(self, acts: list[Callable[[], object]]) -> list[str]:
-        """Runs each act in a thread with a connection of its own; what became of each: done, or refused."""
-        gate, ends = threading.Barrier(len(acts)), ["lost"] * len(acts)
-
-        def run(place: int, act: Callable[[], object]) -> None:
-            with self.app.app_context():
-                gate.wait()
-                try:
-                    act()
-                except Refused:
-                    ends[place] = "refused"
-                else:
-                    ends[place] = "done"
-
-        threads = [threading.Thread(target=run, args=(place, act)) for place, act in enumerate(acts)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(timeout=120)
-        return ends
+        return ends_at_once(self.app, acts)
 
     def count(self, table: Any, *where: Any) -> int:
         with self.app.app_context():

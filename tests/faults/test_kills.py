@@ -29,8 +29,8 @@ from lms.core.time import clock
 from lms.enrolment.actions.many import publish_enrolments
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.live.tokens import make_token
-from lms.people.actions.files import stage_people
 from lms.people.models import Person, PersonEmail
+from lms.people.people_files import stage_people
 from tests.faults.conftest import Site
 
 pytestmark = pytest.mark.long

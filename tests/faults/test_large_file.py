@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 from lms.attendance.actions.room import keep_beat, open_join
 from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import Beat, Presence
-from lms.attendance_imports.actions.imports import keep_file, publish_kept
+from lms.attendance_imports.actions.kept_files import keep_file, publish_kept
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import db
 from lms.core.time import clock
@@ -95,7 +95,8 @@ def test_heartbeats_go_on_while_a_large_file_is_taken(site: Site) -> None:
     series = make.series()
     teacher = make.person(roles=["administrator"])
     with site.app.app_context():
-        from lms.people.actions.files import publish_people, stage_people
+        from lms.people.actions.files import publish_people
+        from lms.people.people_files import stage_people
 
         people = "email,full_name,country\n" + "".join(f"p{n}@x.example,Person {n},KE\n" for n in range(PEOPLE))
         publish_people(stage_people(people.encode()), skip_bad_rows=False, by=SYSTEM, at=START)

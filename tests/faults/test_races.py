@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -22,6 +21,7 @@ from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.people.actions.persons import create_person
 from lms.people.queries.access import load_actor
+from tests.at_once import ends_at_once
 
 pytestmark = pytest.mark.databases(differs=True)
 MANY = 50
@@ -32,7 +32,6 @@ class Stage:
 
     def __init__(self, app: APIFlask, at: datetime) -> None:
         self.app, self.at = app, at
-        self.failures: list[BaseException] = []
 
     def set_up(self, capacity: int, people: int) -> tuple[int, list[Actor]]:
         with self.app.app_context():
@@ -47,23 +46,7 @@ class Stage:
         return actor
 
     def all_at_once(self, acts: list[Callable[[], object]]) -> None:
-        """Runs each act in a thread with an app context, that is a connection, of its own."""
-        gate = threading.Barrier(len(acts))
-
-        def run(act: Callable[[], object]) -> None:
-            try:
-                with self.app.app_context():
-                    gate.wait()
-                    act()
-            except BaseException as error:
-                self.failures.append(error)
-
-        threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(timeout=120)
-        assert self.failures == []
+        assert ends_at_once(self.app, acts) == ["done"] * len(acts)
 
     def joins(self, series: int, actor: Actor, at: datetime) -> Callable[[], object]:
         assert actor.person_id is not None

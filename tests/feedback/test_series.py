@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from lms.catalogue.actions.scheduling import copy_series
+from lms.catalogue.actions.states import cancel_lecture
 from lms.catalogue.inputs import SeriesCopy
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.series import get_series
 from lms.core.base.errors import Forbidden, NotFound, Refused
 from lms.core.base.roles import SYSTEM
-from lms.core.database.session import action, db
+from lms.core.database.session import db
 from lms.core.time import clock
 from lms.feedback import actions
 from lms.feedback.models import FeedbackAnswer
@@ -68,12 +69,7 @@ class Ended(Held):
             return results_of(self.whole, by=self.make.actor(person or self.instructor), at=self.at)
 
     def set_state(self, lecture: Lecture, state: LectureState) -> None:
-        @action
-        def change() -> None:
-            db.session.execute(update(Lecture).where(Lecture.id == lecture.id).values(state=state))
-
-        with self.app.app_context():
-            change()
+        self.make.change(lecture, state=state)
 
 
 @pytest.fixture
@@ -110,6 +106,21 @@ def test_who_attended_answers_once_when_the_series_is_over(app: APIFlask, ended:
         ended.say(person)
     ended.ask(at=ended.at + 20 * DAY)
     ended.say(person, 1, at=ended.at + 33 * DAY)
+
+
+def test_who_cancels_the_last_lectures_late_has_people_asked_all_the_same(app: APIFlask, ended: Ended) -> None:
+    """The 14 days begin when the series is found to be over."""
+    person = ended.attend()
+    ended.ask()
+    planned = ended.make.lecture(ended.series, starts_at=ended.at + 40 * DAY)
+    with app.app_context():
+        late = ended.at + 30 * DAY
+        cancel_lecture(planned.id, reason="Its lecturer is ill.", by=SYSTEM, at=late)
+        actions.ask_for_feedback(at=late + timedelta(hours=1))
+        assert [mail.person_id for mail in mails()] == [person.id]
+    ended.say(person, 4, at=late + 13 * DAY)
+    with pytest.raises(Refused, match="ended"):
+        ended.say(person, 5, at=late + 15 * DAY)
 
 
 def test_only_its_staff_write_and_read(app: APIFlask, ended: Ended) -> None:

@@ -27,6 +27,14 @@ window.writes = [];
 new MutationObserver((changes) => window.writes.push(...changes.map(({ target }) => target.textContent)))
   .observe(document.querySelector("main"), { childList: true, characterData: true, subtree: true });
 """
+_TURNS = """
+window.shared = [];
+new MutationObserver((changes) => {
+  const spoken = changes.filter(({ target, addedNodes }) => addedNodes.length && target.closest("[role=status]"));
+  if (!spoken.length || changes.every(({ target }) => target === spoken[0].target)) return;
+  window.shared.push(spoken[0].target.innerText);
+}).observe(document.body, { childList: true, subtree: true, attributeFilter: ["hidden"] });
+"""
 
 
 class Ear:
@@ -60,6 +68,17 @@ def writes(page: Page) -> list[str]:
     return texts
 
 
+def watch_turns(page: Page) -> None:
+    """Begins to note what live regions are told while the page changes elsewhere too."""
+    page.evaluate(_TURNS)
+
+
+def shared_turns(page: Page) -> list[str]:
+    """What they were told so since then: a reader may not speak it."""
+    texts: list[str] = page.evaluate("window.shared")
+    return texts
+
+
 def accessible_nodes(page: Page, role: str) -> list[dict[str, Any]]:
     """The nodes of Chromium's accessible tree that have this role, with their properties by name."""
     session = page.context.new_cdp_session(page)
@@ -68,6 +87,7 @@ def accessible_nodes(page: Page, role: str) -> list[dict[str, Any]]:
     return [
         {
             "name": node.get("name", {}).get("value", ""),
+            "about": node.get("description", {}).get("value", ""),
             **{value["name"]: value["value"].get("value") for value in node.get("properties", ())},
         }
         for node in tree

@@ -23,7 +23,7 @@ from lms.core.base.roles import SYSTEM
 from lms.core.database.session import db
 from lms.core.time import clock
 from lms.nominations.actions.nominating import nominate
-from lms.people.actions.files import PersonRow
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from tests.factories import Make
 from tests.ports import free_port
@@ -57,7 +57,7 @@ class Installation:
         """The link to a page in the mail to an address, once the worker has sent it."""
         until = time.monotonic() + 60
         while time.monotonic() < until:
-            for path in self.folder.glob("mail/*.eml"):
+            for path in self.folder.glob("mail/[!.]*.eml"):
                 message = message_from_bytes(path.read_bytes(), policy=policy.default)
                 body = message.get_body(("plain",))
                 match = body and re.search(rf"{self.before.address}/{page}/\S+", body.get_content())

@@ -13,10 +13,12 @@ from lms.catalogue.models import Lecture
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import action, db
 from lms.core.time import clock
+from lms.discussion.actions import ask_question
+from lms.discussion.polls import change_poll, make_poll
 from lms.people.models import Person
 from tests.factories import PASSWORD
 from tests.journeys.conftest import PHONE, Site, Visitor
-from tests.journeys.ear import Ear, accessible_nodes, watch_writes, writes
+from tests.journeys.ear import Ear, accessible_nodes, shared_turns, watch_turns, watch_writes, writes
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
 ASK = "dispatchEvent(new Event('online'))"
@@ -110,3 +112,50 @@ def test_the_first_tick_of_a_list_is_spoken(site: Site, sign_in: Callable[[str],
     assert box is not None
     assert box["height"] > 20
     assert page.evaluate(LISTS_WITHOUT_ROLE) == 0
+
+
+def test_what_others_do_beside_a_lecture_is_spoken_by_itself(site: Site, sign_in: Callable[[str], Visitor]) -> None:
+    """A reader that gets several changes at once speaks the first (Orca): each line comes in a turn of its own."""
+    teacher = site.make.person("Lin Yuhan", email="lin@x.example", roles=["instructor"])
+    ada, ben = (site.make.person(name, email=f"{name}@x.example", password=PASSWORD) for name in ("ada", "ben"))
+    series = site.make.series("parcels", instructors=[teacher])
+    now = clock.now()
+    lecture = site.make.lecture(
+        series, state="live", starts_at=now, actual_start=now, join_url="https://meet.example/1"
+    )
+    for person in (ada, ben):
+        site.make.enrolment(series, person)
+    lin = site.make.actor(teacher)
+    visitor = sign_in("ada@x.example")
+    page, ear = visitor.page, Ear(visitor.page)
+    with page.expect_response("**/snapshot.json"):
+        visitor.go(f"/lectures/{lecture.id}/room")
+    watch_turns(page)
+    other = site.make.actor(ben)
+    words = {"is_anonymous": False, "person_id": ben.id, "by": other}
+    site.within(lambda: ask_question(lecture.id, "Is it cheaper?", at=clock.now(), **words))
+    options = ["Wallet", "Card"]
+    poll = site.within(
+        lambda: make_poll(lecture.id, "How do buyers pay?", options, is_several=False, by=lin, at=clock.now())
+    )
+    site.within(lambda: change_poll(lecture.id, poll, "open", by=lin, at=clock.now()))
+    ear.hears("New questions: 1")
+    ear.hears("A poll was opened.")
+    assert (
+        next(node for node in accessible_nodes(page, "button") if "Vote" in node["name"])["about"] == "Is it cheaper?"
+    )
+    visitor.hook("vote")
+    ear.hears("Your vote was counted.")
+    page.get_by_test_id("question-text").fill("What about refunds?")
+    visitor.hook("question-send")
+    ear.hears("Your question was sent.")
+    page.get_by_test_id("poll-option-0").wait_for()
+    assert "How do buyers pay?" in [node["name"] for node in accessible_nodes(page, "group")]
+    visitor.hook("poll-option-0")
+    visitor.hook("poll-send")
+    ear.hears("Your answer was counted.")
+    page.get_by_test_id("poll-send").wait_for(state="detached")
+    assert page.evaluate("document.activeElement.textContent") == "How do buyers pay?"  # not the top of the page
+    site.within(lambda: change_poll(lecture.id, poll, "close", by=lin, at=clock.now()))
+    ear.hears("The poll is closed")
+    assert shared_turns(page) == []

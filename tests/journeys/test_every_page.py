@@ -26,8 +26,8 @@ from lms.core.time import clock
 from lms.nominations.actions.nominating import nominate
 from lms.people.actions.countries import declare_partners
 from lms.people.actions.duplicates import compare_waiting_people
-from lms.people.actions.files import PersonRow
 from lms.people.models import Country, Person
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from lms.reports.actions.public import refresh_public_figures
 from lms.web.pages import time as web_time

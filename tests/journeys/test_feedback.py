@@ -63,11 +63,11 @@ def test_from_the_questions_to_the_rows_of_satisfaction(site: Site, sign_in: Cal
 
     admin = sign_in("wang@example.org")
     admin.go("/countries/KE")
-    admin.reads("of 5, by 24 answers; 100 % gave 4 or 5")
+    admin.reads("of 5, by 24 answers; 100% gave 4 or 5")
     admin.page.get_by_test_id("figure-satisfaction").get_by_role("link").click()
-    assert admin.heading() == "Satisfaction: 4 of 5"
+    assert admin.heading() == "Satisfaction: 4.0 of 5"
     row = admin.page.get_by_role("row", name="Origin")
     expect(row).to_contain_text("24")
     admin.is_accessible("lectures behind satisfaction")
     admin.go("/impact")
-    expect(admin.page.get_by_test_id("figure-satisfaction")).to_have_text("4")
+    expect(admin.page.get_by_test_id("figure-satisfaction")).to_have_text("4.0")

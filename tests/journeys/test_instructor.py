@@ -65,6 +65,7 @@ def test_from_an_empty_desk_to_a_corrected_roster(site: Site, sign_in: Callable[
     page.locator("[name=starts_at]").fill("2027-03-21T10:00")
     page.locator("main [name=time_zone]").select_option("America/New_York")
     visitor.hook("confirm")
+    page.wait_for_url(f"**/lectures/{lecture_id}")
     visitor.reads("The lecture has a new time.")
     visitor.go("/teach")
     visitor.reads("Sunday 21 March 2027")

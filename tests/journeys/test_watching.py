@@ -276,7 +276,43 @@ def test_who_saves_data_begins_with_the_sound_only(hall: Hall, sign_in: Callable
     assert joins == ["low_data=1"]
     page.get_by_test_id("with-picture").check()
     page.wait_for_function(PLAYS)
-    assert "v" in {name[0] for name in names} <= {"a", "s", "v"}
+    assert names[-1][0] in "tv"
+    assert {name[0] for name in names} <= {"a", "s", "t", "v"}
+
+
+def test_a_thin_line_gets_the_small_picture_and_is_told_its_speed(
+    hall: Hall, sign_in: Callable[[str], Visitor]
+) -> None:
+    hall.start()
+    hall.send(ahead=10)
+    ada = sign_in("ada@x.example")
+    page = ada.page
+    line = page.context.new_cdp_session(page)
+    line.send("Network.enable")
+    ada.go(hall.path)
+    page.wait_for_function(PLAYS, timeout=60_000)
+    page.get_by_test_id("line-speed").filter(has_text="Mbit/s").wait_for()
+    thin = {"offline": False, "latency": 50, "downloadThroughput": 40_000, "uploadThroughput": 20_000}
+    line.send("Network.emulateNetworkConditions", thin)
+    page.get_by_test_id("line-speed").filter(has_text="You get the small picture.").wait_for(timeout=60_000)
+    page.get_by_test_id("line-speed").filter(has_text="kbit/s").wait_for()
+    names = loaded(page)
+    page.wait_for_function(PLAYS, timeout=60_000)
+    page.wait_for_function("() => document.getElementById('video').videoHeight === 240")
+    assert page.get_by_test_id("with-picture").is_checked()
+    assert {name[0] for name in names} <= {"t"}
+    ada.is_accessible("room, small picture")
+
+    line.send("Network.emulateNetworkConditions", thin | {"downloadThroughput": -1})
+    page.wait_for_function("() => document.getElementById('video').videoHeight === 360", timeout=60_000)
+    page.get_by_test_id("small-picture").check()
+    page.wait_for_function("() => document.getElementById('video').videoHeight === 240", timeout=60_000)
+    hall.end()
+    page.locator("#chapters, [data-kind=replay]").first.wait_for(timeout=60_000)
+    page.locator("#play").click()
+    page.wait_for_function(PLAYS)
+    assert page.get_by_test_id("small-picture").is_checked()
+    assert page.get_by_test_id("player").evaluate("video => video.videoHeight") == 240
 
 
 def test_a_pause_is_shown_with_its_end(hall: Hall, sign_in: Callable[[str], Visitor]) -> None:

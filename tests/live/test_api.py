@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from lms.attendance.models.evidence import Beat, Join
-from lms.catalogue.models import Lecture
-from lms.core.database.session import action, db
+from lms.core.database.session import db
 from lms.core.time import clock
 from lms.live.tokens import make_token
 from tests.factories import Make
@@ -37,12 +36,7 @@ class Hall:
         self.path = f"/api/v1/lectures/{self.lecture.id}"
 
     def change(self, **values: Any) -> None:
-        @action
-        def write() -> None:
-            db.session.execute(update(Lecture).where(Lecture.id == self.lecture.id).values(**values))
-
-        with self.make.app.app_context():
-            write()
+        self.make.change(self.lecture, **values)
 
     def count(self, table: Any) -> int:
         with self.make.app.app_context():

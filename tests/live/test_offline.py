@@ -10,14 +10,13 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from lms.attendance import rules
 from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.room import open_join, record_beat
 from lms.attendance.models.evidence import Beat, Presence
 from lms.attendance.queries.persons import attendance_of_person
-from lms.catalogue.models import Lecture
 from lms.core.background import jobs
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import action, db
@@ -59,12 +58,7 @@ class Room:
             return write()
 
     def change(self, **values: Any) -> None:
-        @action
-        def write() -> None:
-            db.session.execute(update(Lecture).where(Lecture.id == self.lecture.id).values(**values))
-
-        with self.make.app.app_context():
-            write()
+        self.make.change(self.lecture, **values)
 
     def end(self, at: datetime | None = None) -> None:
         self.change(state="held", actual_end=at or self.now)

@@ -26,6 +26,7 @@ from lms.mail.outbox import OutboxMail
 from lms.recordings.actions import announce
 from lms.reports import recount
 from lms.reports.actions.exports import request_export
+from lms.reports.recounted_rows import RecountRows
 from lms.reports.rules import Slice
 from tests.factories import Make
 from tests.live.test_replays import Cinema
@@ -90,7 +91,7 @@ def test_figures_and_reports_count_it_by_its_source(watched: Cinema, client: Fla
         (None, "No attendance", 0),
     ]
     with watched.make.app.app_context():
-        rows = recount.RecountRows("Asia/Shanghai")
+        rows = RecountRows("Asia/Shanghai")
         at = clock.now()
         for slice_ in (Slice(), Slice(source="replay")):
             assert [recount.differences(rows, slice_, by, at) for by in ((), ("source",))] == [[], []]

@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
 
 from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
-from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.models import LectureState
 from lms.core.base.errors import Refused
-from lms.core.database.session import action, db
 from lms.core.time import clock
 from lms.streaming.actions import begin_epoch, begin_streaming, close_epoch, end_streams, note_complete, note_segments
 from lms.streaming.addresses import media_address
@@ -41,11 +39,7 @@ class Watched:
         return dict(answer.json)
 
     def set_state(self, state: LectureState) -> None:
-        @action
-        def write() -> None:
-            db.session.execute(update(Lecture).where(Lecture.id == self.lecture.id).values(state=state))
-
-        write()
+        self.make.change(self.lecture, state=state)
 
 
 @pytest.fixture
@@ -56,10 +50,12 @@ def watched(client: FlaskClient, make: Make, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_snapshot_follows_the_lecture(watched: Watched, make: Make) -> None:
     assert watched.read() | {"media": ""} == {
-        "state": "live", "resumes_at": None, "viewers": 0, "on_air": "off", "has_video": False, "playlist": None,
+        "state": "live", "resumes_at": None, "viewers": 0, "on_air": "off", "has_video": False, "has_small": False,
+        "playlist": None,
         "recording": None, "notices": [], "media": "",
         "discussion": {"asking": True, "anonymous": True, "open": 0, "answered": 0, "questions": [], "hands": [],
                        "polls": []},
+        "slides": {"decks": [], "turns": []},
     }  # fmt: skip
     with make.app.app_context():
         session = begin_streaming(watched.lecture.id, Track.MAIN, by=watched.by, at=clock.now())
@@ -71,6 +67,10 @@ def test_a_snapshot_follows_the_lecture(watched: Watched, make: Make) -> None:
         note_segments(epoch_id, {"v": [2000], "a": [2000]})
     seen = watched.read()
     assert (seen["on_air"], seen["has_video"], seen["playlist"]) == ("on", True, f"{folder}master.m3u8")
+    assert not seen["has_small"]
+    with make.app.app_context():
+        note_segments(epoch_id, {"v": [2000], "t": [2000], "a": [2000]})
+    assert watched.read()["has_small"]
     with make.app.app_context():
         close_epoch(epoch_id)
     assert watched.read()["on_air"] == "interrupted"

@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
-from sqlalchemy import update
 
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.actions.pauses import pause_lecture
-from lms.catalogue.models import Lecture
 from lms.catalogue.queries.policies import current_policy
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import action, db
@@ -40,12 +38,7 @@ class Hall:
         make.sign_in(client, self.ada)
 
     def change(self, **values: Any) -> None:
-        @action
-        def write() -> None:
-            db.session.execute(update(Lecture).where(Lecture.id == self.lecture.id).values(**values))
-
-        with self.make.app.app_context():
-            write()
+        self.make.change(self.lecture, **values)
 
     def policy_id(self) -> int:
         with self.make.app.app_context():

@@ -284,13 +284,6 @@ class TestTheList:
             assert len(list(files.folder().glob("materials/*"))) == 1
 
 
-@pytest.fixture
-def unprotected(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forms are sent without their token."""
-    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
-    monkeypatch.setitem(app.config, "WTF_CSRF_METHODS", [])
-
-
 @pytest.mark.usefixtures("unprotected")
 class TestPages:
     def send(self, client: FlaskClient, lecture: Lecture, content: bytes, name: str, **more: Any) -> Any:

@@ -54,10 +54,8 @@ def slides() -> bytes:
 
 
 @pytest.fixture
-def staff(client: FlaskClient, make: Make, ines: Person, app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+def staff(client: FlaskClient, make: Make, ines: Person, unprotected: None) -> FlaskClient:
     """Ines in a browser; forms are sent without their token."""
-    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
-    monkeypatch.setitem(app.config, "WTF_CSRF_METHODS", [])
     make.sign_in(client, ines)
     return client
 

@@ -14,7 +14,7 @@ from lms.core.database.session import action, db
 from lms.enrolment.models import CountryQuota
 from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.invitations import TEMPLATE
-from lms.people.actions.files import PersonRow
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from tests.enrolment.conftest import Cast, cast, sent
 

@@ -17,8 +17,8 @@ from lms.core.storage.tables import read_table
 from lms.core.time import clock
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.models import Nomination
-from lms.people.actions.files import PersonRow
 from lms.people.models import DuplicatePair
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from tests.factories import Make
 from tests.forms import token_in

@@ -20,8 +20,8 @@ from lms.mail.outbox import OutboxMail
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.actions.profile_requests import TEMPLATE
 from lms.nominations.models import Nomination
-from lms.people.actions.files import PersonRow
 from lms.people.models import Person
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from tests.factories import Make
 from tests.nominations.test_nominating_page import PDF

@@ -30,6 +30,7 @@ from lms.people.queries.countries import country_id_of, get_country
 from lms.people.queries.persons import find_person_by_email
 from tests.enrolment.conftest import Cast
 from tests.factories import Make
+from tests.forms import token_in
 from tests.nominations.conftest import row, secret_of
 
 WAMBUI = "wambui.kamau@people.test"
@@ -62,9 +63,8 @@ class Scene:
 
     def post(self, path: str, **form: Any) -> TestResponse:
         """Sends the form, and follows to what comes of it."""
-        found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', self.client.get("/sign-in").text)
-        assert found is not None
-        return self.client.post(path, data={"csrf_token": found[1], **form}, follow_redirects=True)
+        token = token_in(self.client.get("/sign-in").text)
+        return self.client.post(path, data={"csrf_token": token, **form}, follow_redirects=True)
 
     def accept(self, path: str, **form: Any) -> TestResponse:
         """Accepts, with these changes of what is filled in."""

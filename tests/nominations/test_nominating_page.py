@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
-from sqlalchemy import event, select
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from lms.catalogue.actions.translations import translate_series
@@ -27,7 +27,9 @@ from lms.nominations.models import Nomination
 from lms.people.actions.privacy import erase_person
 from tests.enrolment.conftest import Cast
 from tests.factories import Make
+from tests.forms import token_in
 from tests.languages import offering
+from tests.queries import statements
 
 PATH = "/country/nominations/new"
 PDF = b"""%PDF-1.4
@@ -56,9 +58,8 @@ class Desk:
         return self.send(PATH, **given)
 
     def send(self, path: str, **form: Any) -> TestResponse:
-        found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', self.client.get("/account").text)
-        assert found is not None
-        return self.client.post(path, data={"csrf_token": found[1], **form}, content_type="multipart/form-data")
+        token = token_in(self.client.get("/account").text)
+        return self.client.post(path, data={"csrf_token": token, **form}, content_type="multipart/form-data")
 
     def said(self) -> list[str]:
         with self.client.session_transaction() as session:
@@ -176,24 +177,16 @@ def test_only_people_of_the_own_country_are_shown(desk: Desk) -> None:
     assert "Rose Wanjiru Maina" in own
     assert 'value="Revenue Authority"' in own
 
-    statements: dict[str, list[str]] = {}
+    selects: dict[str, list[str]] = {}
     pages: dict[str, str] = {}
     for address in ("chau@people.test", "nobody@people.test"):
-        seen: list[str] = []
-
-        def note(_c: Any, _k: Any, statement: str, *_rest: Any, seen: list[str] = seen) -> None:
-            seen.append(statement)
-
-        with desk.app.app_context():
-            engine = db.engine
-        event.listen(engine, "before_cursor_execute", note)
-        page = desk.post("find", email=address, full_name="").text
-        event.remove(engine, "before_cursor_execute", note)
-        statements[address] = [one for one in seen if one.startswith("SELECT")]
+        with statements(desk.app) as seen:
+            page = desk.post("find", email=address, full_name="").text
+        selects[address] = [statement for statement in seen if statement.startswith("SELECT")]
         pages[address] = re.sub(r"<!--.*?-->|value=\"[^\"]{60,}\"", "", page.replace(address, "address"), flags=re.S)
     one, other = pages.values()
     assert one == other
-    assert statements["chau@people.test"] == statements["nobody@people.test"]
+    assert selects["chau@people.test"] == selects["nobody@people.test"]
 
 
 def test_a_letter_is_opened_by_the_country_and_administrators_and_goes_with_erasure(desk: Desk) -> None:

@@ -9,7 +9,7 @@ import pytest
 from lms.core.base.roles import SYSTEM
 from lms.core.time import clock
 from lms.nominations.actions.nominating import nominate
-from lms.people.actions.files import PersonRow
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from tests.factories import Make
 

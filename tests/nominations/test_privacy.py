@@ -24,7 +24,7 @@ from lms.core.time import clock
 from lms.nominations.actions.decision_batches import preview_decision
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.models import Decision
-from lms.people.actions.files import PersonRow
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from tests.factories import Make
 from tests.forms import token_in

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from datetime import datetime, timedelta
 
@@ -33,6 +32,7 @@ from lms.people.models import Person
 from lms.people.queries.countries import get_country
 from tests.enrolment.conftest import Cast
 from tests.factories import Make
+from tests.forms import token_in
 from tests.nominations.test_files import upload
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
@@ -201,13 +201,12 @@ def test_the_page_takes_an_answer_to_each_change(cast: Cast, series: Series, foc
     page = client.get(path)
     assert "Are these 2 changes right?" in page.text
     assert "Peter Mutua" in page.text
-    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page.text)
-    assert token is not None
+    token = token_in(page.text)
 
     def send(**answers: str) -> int:
-        return client.post(path, data={"csrf_token": token[1], **answers}).status_code
+        return client.post(path, data={"csrf_token": token, **answers}).status_code
 
-    assert "Job title: Choose an answer." in client.post(path, data={"csrf_token": token[1]}).text
+    assert "Job title: Choose an answer." in client.post(path, data={"csrf_token": token}).text
     assert send(organisation="accept") == 422
     assert send(organisation="accept", job_title="refuse") == 303
     answered = client.get(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -11,7 +10,6 @@ from apiflask import APIFlask
 from sqlalchemy import func, select
 
 from lms.catalogue.models import Series
-from lms.core.base.errors import NotFound, Refused
 from lms.core.base.roles import Actor, Role
 from lms.core.database.session import db
 from lms.enrolment.models import Enrolment, EnrolmentStatus, SeatEntry
@@ -22,8 +20,9 @@ from lms.nominations.actions.invitations import TEMPLATE, expire_due, remind
 from lms.nominations.actions.nominating import nominate, withdraw_nominations
 from lms.nominations.models import Nomination, NominationState
 from lms.nominations.rules import INVITATION_LASTS, REMIND_EVERY
-from lms.people.actions.files import PersonRow
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
+from tests.at_once import ends_at_once
 from tests.enrolment.conftest import Cast
 from tests.factories import Make
 from tests.nominations.conftest import keep, row, secret_of
@@ -65,28 +64,7 @@ class Country:
         return lambda: accept(secret, given, at=at or self.at)
 
     def all_at_once(self, *acts: Act) -> list[str]:
-        """Runs each act in a thread with a connection of its own; what became of each: done, refused, or not found."""
-        gate, ends = threading.Barrier(len(acts)), ["lost"] * len(acts)
-
-        def run(place: int, act: Act) -> None:
-            with self.app.app_context():
-                gate.wait()
-                try:
-                    act()
-                except Refused:
-                    ends[place] = "refused"
-                except NotFound:
-                    ends[place] = "not found"
-                else:
-                    ends[place] = "done"
-
-        threads = [threading.Thread(target=run, args=(place, act)) for place, act in enumerate(acts)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(timeout=120)
-        assert not any(thread.is_alive() for thread in threads), "it would go on writing within the next test"
-        return ends
+        return ends_at_once(self.app, acts)
 
     def states(self) -> dict[str, int]:
         with self.app.app_context():

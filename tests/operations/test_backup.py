@@ -41,6 +41,7 @@ from lms.people.actions.sessions import begin_session
 from lms.people.devices import Device
 from lms.people.models import Account, ApiToken, Person, RoleGrant, SignInSession
 from lms.reports import recount
+from lms.reports.recounted_rows import RecountRows
 from tests.factories import Make
 from tests.later_migration import copy_with_later_migration, use_migrations
 from tests.operations.conftest import NAMES, NOW, Installation, copied, empty_postgresql, settings
@@ -105,7 +106,7 @@ def test_what_was_backed_up_is_there_again(
 
     def look() -> tuple[list[VerdictState], list[str]]:
         states = [verdict_of_file(path.read_bytes()).state for path in pdfs(target)]
-        return states, recount.facts_differences(recount.RecountRows("Asia/Shanghai"))
+        return states, recount.facts_differences(RecountRows("Asia/Shanghai"))
 
     assert again.within(look) == ([VerdictState.VALID] * len(NAMES), [])
     assert schema_of(again) is None
@@ -195,7 +196,7 @@ def test_what_was_erased_and_revoked_since_stays_so(
         held = select(RoleGrant.role).where(RoleGrant.revoked_at.is_(None))
         assert list(db.session.scalars(held)) == []
         assert db.session.get_one(Account, disabled.id).disabled_at == NOW + timedelta(hours=3)
-        assert recount.facts_differences(recount.RecountRows("Asia/Shanghai")) == []
+        assert recount.facts_differences(RecountRows("Asia/Shanghai")) == []
 
     opened().within(look)
     # Whoever restores the same backup a second time needs no other journal

@@ -29,7 +29,7 @@ def test_a_backup_is_taken_restored_and_checked(
     assert (taken.exit_code, taken.stdout.startswith(f"{first}: 7 files, 0 of them linked, ")) == (0, True)
     taken = run(monkeypatch, tmp_path / "data", "backup", second, "--since", first)
     assert taken.stdout.startswith(f"{second}: 7 files, 4 of them linked, ")
-    assert taken.stderr.splitlines()[0] == "Database: 100 %"
+    assert taken.stderr.splitlines()[0] == "Database: 100%"
     again = run(monkeypatch, tmp_path / "data", "backup", second)
     assert (again.exit_code, "already exists" in str(again.exception)) == (1, True)
 

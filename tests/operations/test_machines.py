@@ -11,10 +11,12 @@ import pytest
 
 from lms.config import SETTINGS
 from lms.core.background.processes import ProcessKind, record_heartbeat
+from lms.core.storage import files
 from lms.operations.checks import machines
 from lms.operations.checks.machines import check_machines, check_media_key
 from lms.operations.checks.model import CheckContext, Finding, Level
-from lms.operations.machines import LOCAL_SETTINGS, facts_of
+from lms.operations.machines import LOCAL_SETTINGS, STORAGE_MARK, facts_of
+from tests.at_once import at_once
 from tests.operations.conftest import NOW, Installation
 
 MEDIA_KEY = "a-key-of-picture-and-sound"
@@ -134,6 +136,19 @@ def test_a_secret_that_is_being_replaced_is_no_fault(installation: Installation)
     assert [level for level, about, _text in texts(installation) if about == "secret"] == [Level.FAULT]
     heartbeat(installation, "b", mine | {"secrets": facts(installation)["secrets"][::-1]})
     assert [about for _level, about, _text in texts(installation)] == ["processes"]
+
+
+def test_processes_that_begin_at_once_mark_new_storage_once(installation: Installation) -> None:
+    marks: list[str] = []
+
+    def begin() -> None:
+        marks.append(facts_of(installation.config, is_new_storage_marked=True)["storage"])
+
+    for _turn in range(10):
+        installation.within(lambda: files.delete(STORAGE_MARK))
+        marks.clear()
+        assert at_once(installation.app, [begin] * 4) == [None] * 4
+        assert marks == [facts(installation)["storage"]] * 4
 
 
 @pytest.mark.parametrize(("minutes", "level"), [(5, Level.WARNING), (90, Level.FAULT)])

@@ -25,6 +25,7 @@ from lms.operations.moving import move_database
 from lms.people.models import Person
 from lms.people.queries.finding import is_found
 from lms.reports import recount
+from lms.reports.recounted_rows import RecountRows
 from tests.factories import Make
 from tests.operations.conftest import NAMES, NOW, Installation, copied, empty_postgresql, settings
 
@@ -59,7 +60,7 @@ def looked_at(installation: Installation) -> tuple[object, ...]:
     """Figures, how they differ from a recount, the verdict on each certificate's file, and what a search finds."""
 
     def look() -> tuple[object, ...]:
-        rows = recount.RecountRows(clock.reporting_zone())
+        rows = RecountRows(clock.reporting_zone())
         verdicts = [verdict_of_file(get_pdf(number, by=SYSTEM), by=SYSTEM).state for number in installation.numbers]
         matching = list(db.session.scalars(select(Person.full_name).where(is_found("odhiambo"))))
         return headline(by=SYSTEM, at=LATER), recount.facts_differences(rows), verdicts, matching

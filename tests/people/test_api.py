@@ -78,6 +78,7 @@ def test_the_session_cookie_does_not_count(make: Make, client: FlaskClient) -> N
     person = make.person()
     make.sign_in(client, person)
     assert client.get(f"/api/v1/people/{person.public_id}").status_code == 401
+    assert client.patch(f"/api/v1/people/{person.public_id}", json={"full_name": "Ada"}).status_code == 401
 
 
 @pytest.mark.databases
@@ -115,6 +116,7 @@ def test_oneself_changes_all_but_the_history(make: Make, client: FlaskClient) ->
     [
         ({"full_name": ""}, "full_name"),
         ({"full_name": None}, "full_name"),
+        ({"full_name": "\u200b"}, "full_name"),
         ({"full_name": "x" * 201}, "full_name"),
         ({"sector": "magic"}, "sector"),
         ({"gender": "x"}, "gender"),

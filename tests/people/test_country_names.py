@@ -17,8 +17,8 @@ from lms.core.base.settings import resource
 from lms.core.database.session import db
 from lms.core.text.i18n import LANGUAGES, cldr_locale
 from lms.people.actions.countries import load_countries
-from lms.people.actions.files import country_spellings, read_country
 from lms.people.models import Country
+from lms.people.people_files import country_spellings, read_country
 from lms.people.queries.countries import country_names
 from lms.people.queries.country_names import (
     code_of_name,

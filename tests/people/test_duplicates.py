@@ -15,11 +15,12 @@ from lms.core.database.session import action, db
 from lms.people.actions import block_comparison
 from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.actions.duplicates import compare_waiting_people, mark_different, unmark_different
-from lms.people.actions.files import publish_people, stage_people
+from lms.people.actions.files import publish_people
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.persons import change_profile
 from lms.people.actions.privacy import erase_person
 from lms.people.models import BlockComparison, DuplicatePair, Person, PersonToCompare
+from lms.people.people_files import stage_people
 from lms.people.queries import duplicate_blocks
 from lms.people.queries import duplicates as duplicates_queries
 from lms.people.queries.duplicates import PossiblePairs, find_duplicates, list_pairs

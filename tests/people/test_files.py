@@ -9,8 +9,9 @@ import pytest
 from lms.core.base.errors import Forbidden, Invalid, WrongKind
 from lms.core.base.import_answers import ImportAnswer
 from lms.core.base.roles import SYSTEM
-from lms.people.actions.files import publish_people, stage_people
+from lms.people.actions.files import publish_people
 from lms.people.models import Sector
+from lms.people.people_files import stage_people
 from lms.people.queries.countries import country_by_code, country_id_of, country_names, list_countries
 from lms.people.queries.persons import find_person_by_email
 from lms.web.pages.locale import speaking

@@ -15,11 +15,12 @@ from lms.core.database.session import db
 from lms.core.text.sorting import sort_key
 from lms.people.actions.accounts import check_password
 from lms.people.actions.countries import declare_partners, load_countries
-from lms.people.actions.files import publish_people, stage_people
+from lms.people.actions.files import publish_people
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.persons import change_profile, create_person
 from lms.people.actions.privacy import erase_person
 from lms.people.models import Person
+from lms.people.people_files import stage_people
 from lms.people.queries.access import load_actor
 from lms.people.queries.countries import country_by_code, country_id_of, partner_ids
 from lms.people.queries.persons import addresses_of, ids_by_email, person_id_of

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.core.base.errors import Invalid
+from lms.questions.authoring import checked_questions
 from lms.questions.forms import QuestionsForm, answers_form, questions_data
-from lms.questions.rules import BASIC_KINDS, Question, answer_words, checked_answers, checked_questions, dump, load
+from lms.questions.rules import BASIC_KINDS, Question, answer_words, checked_answers, dump, load
 
 PACE = {
     "key": "pace",

@@ -20,6 +20,7 @@ from lms.recordings.caption_files import Cue, paragraphs, read_captions, write_s
 from lms.recordings.queries import caption_languages, replay_captions
 from lms.streaming.models import CaptionTrack
 from tests.factories import Make
+from tests.forms import token_in
 from tests.recordings.recorded import held_lecture, record
 
 WEBVTT = b"""WEBVTT - Customs for small parcels
@@ -128,9 +129,8 @@ def lecture(make: Make, client: FlaskClient) -> Lecture:
 
 def upload(client: FlaskClient, lecture: Lecture, content: bytes, **fields: str) -> tuple[int, str]:
     page = client.get(f"/lectures/{lecture.id}/recording").text
-    csrf = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    assert csrf is not None
-    data = {"csrf_token": csrf[1], "language": "en", "file": (io.BytesIO(content), "a.vtt"), **fields}
+    csrf = token_in(page)
+    data = {"csrf_token": csrf, "language": "en", "file": (io.BytesIO(content), "a.vtt"), **fields}
     answer = client.post(f"/lectures/{lecture.id}/recording/captions", data=data)
     return answer.status_code, client.get(answer.location).text if answer.status_code == 303 else answer.text
 

@@ -26,6 +26,7 @@ from lms.recordings import downloads, uploads
 from lms.streaming.models import Epoch, Stream, Track
 from lms.streaming.queries import find_stream, list_chapters, replay_parts, stream_status
 from tests.factories import Make
+from tests.forms import token_in
 from tests.recordings.recorded import held_lecture, mp4, package, record
 from tests.streaming.media import run_ffmpeg
 
@@ -48,9 +49,8 @@ class Staff:
         return self.client.get(self.path).text
 
     def post(self, part: str, **fields: object) -> tuple[int, str]:
-        csrf = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.page())
-        assert csrf is not None
-        answer = self.client.post(f"{self.path}/{part}", data={"csrf_token": csrf[1], **fields})
+        csrf = token_in(self.page())
+        answer = self.client.post(f"{self.path}/{part}", data={"csrf_token": csrf, **fields})
         return answer.status_code, self.page() if answer.status_code == 303 else answer.text
 
     def stream(self) -> Stream | None:
@@ -148,9 +148,8 @@ def test_a_lecture_that_was_not_held_after_all_has_no_recording(staff: Staff) ->
 def test_a_file_is_uploaded_without_and_with_a_script(staff: Staff) -> None:
     status, page = staff.post("upload", file=(io.BytesIO(b"%PDF-1.7 no video"), "Zoom.mp4"))
     assert (status, "This file is not a video." in page) == (415, True)
-    csrf = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', staff.page())
-    assert csrf is not None
-    content, token = mp4(2), {"csrf_token": csrf[1]}
+    csrf = token_in(staff.page())
+    content, token = mp4(2), {"csrf_token": csrf}
     begun = staff.client.post(
         f"{staff.path}/uploads", data=token | {"name": "Zoom.mp4", "size": len(content), "modified": 1}
     ).json
@@ -187,9 +186,8 @@ def test_a_file_is_uploaded_without_and_with_a_script(staff: Staff) -> None:
 @pytest.mark.parametrize("kind", ["avi", "large"])
 def test_an_upload_in_pieces_is_refused_at_once(staff: Staff, kind: str) -> None:
     name, size = ("Zoom.avi", 40) if kind == "avi" else ("Zoom.mp4", 5_000_000_000)
-    csrf = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', staff.page())
-    assert csrf is not None
-    fields = {"csrf_token": csrf[1], "name": name, "size": size, "modified": 1}
+    csrf = token_in(staff.page())
+    fields = {"csrf_token": csrf, "name": name, "size": size, "modified": 1}
     answer = staff.client.post(f"{staff.path}/uploads", data=fields)
     words = {"avi": "Choose an MP4 or WebM file.", "large": "The file is larger than 4000 MB."}
     assert (answer.status_code, answer.json) == (415 if kind == "avi" else 413, {"reason": words[kind]})
@@ -325,9 +323,8 @@ def test_administrators_see_what_is_deleted_when_and_keep_it(
     page = client.get("/admin/recordings").text
     assert "1 recording" in page
     assert "Deleted 365 days after the lecture." in page
-    csrf = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    assert csrf is not None
-    fields = {"csrf_token": csrf[1], "people": str(staff.lecture.id), "keep": "yes"}
+    csrf = token_in(page)
+    fields = {"csrf_token": csrf, "people": str(staff.lecture.id), "keep": "yes"}
     client.post("/admin/recordings/keep", data=fields)
     page = client.get("/admin/recordings?kind=kept").text
     assert "Kept for ever" in page

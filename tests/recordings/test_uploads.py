@@ -29,6 +29,7 @@ from lms.recordings import actions, uploads
 from lms.recordings.queries import RecordingState, get_recording
 from lms.recordings.replays import find_replays
 from lms.reports import recount
+from lms.reports.recounted_rows import RecountRows
 from lms.streaming.encoder import Encoder
 from lms.streaming.models import SourceFailure, Stream, StreamState, Track
 from lms.streaming.queries import find_recordings, find_stream, list_epochs, replay_parts, stored_keys, stream_status
@@ -116,7 +117,7 @@ def test_all_of_an_uploaded_recording_counts_around_the_pauses_of_its_lecture(
     credit = db.session.get_one(Credit, (lecture.id, ada.id))
     assert (credit.present_ms, credit.outcome, answer.played_ms) == (4000, Outcome.ATTENDED, 4000)
     assert counted_ms(lecture.id, ada.id, at) == 4000
-    assert recount.facts_differences(recount.RecountRows("UTC")) == []
+    assert recount.facts_differences(RecountRows("UTC")) == []
 
 
 def test_sound_alone_is_a_recording_with_black_pictures(

@@ -15,6 +15,7 @@ from lms.core.database.session import db
 from lms.feedback.models import FeedbackAnswer
 from lms.reports import recount
 from lms.reports.actions.public import refresh_public_figures
+from lms.reports.recounted_rows import RecountRows
 from lms.reports.rules import FIGURES, Slice
 from tests.factories import Make
 from tests.languages import offering
@@ -171,6 +172,6 @@ def test_satisfaction_is_stated_from_five_answers_on(
     by_country = get(client, "by=country")[1]["groups"]
     assert {group[key] for group in by_country for key in keys} == {None}
     with app.app_context():
-        rows = recount.RecountRows("Asia/Shanghai")
+        rows = RecountRows("Asia/Shanghai")
         for dimensions in ((), ("country",), ("source", "country"), ("year",)):
             assert recount.differences(rows, Slice(), dimensions, REFRESHED) == []

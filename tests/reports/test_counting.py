@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
-from sqlalchemy import event
 
 from lms.attendance.actions.facts import rebuild_facts
 from lms.attendance.models.credits import Outcome
@@ -18,12 +17,13 @@ from lms.catalogue.models import CertificateKind, LectureState
 from lms.certificates.models import CertificateState
 from lms.core.base.errors import Invalid, NotFound
 from lms.core.base.roles import SYSTEM
-from lms.core.database.session import db
 from lms.people.models import Gender, Sector
 from lms.reports import recount
 from lms.reports.queries.figures import count
+from lms.reports.recounted_rows import RecountRows
 from lms.reports.rules import DIMENSIONS, Figures, Slice
 from tests.properties import seeds
+from tests.queries import statements
 from tests.reports.world import World
 
 pytestmark = pytest.mark.databases
@@ -350,7 +350,7 @@ def test_a_second_count_agrees(app: APIFlask, world: World, seed: int) -> None:
         Slice(region="001", to_day=date(2025, 1, 1)),
     ]
     with app.app_context():
-        rows = recount.RecountRows("Asia/Shanghai")
+        rows = RecountRows("Asia/Shanghai")
         slices.append(Slice(series=next(iter(rows.series.values())).slug, country="UG"))
         questions = {*recount.QUESTIONS, *((name,) for name in DIMENSIONS), ("region", "gender"), ("month", "source")}
         wrong = [
@@ -365,7 +365,7 @@ def test_a_second_count_agrees(app: APIFlask, world: World, seed: int) -> None:
 def test_a_wrong_count_would_be_found(app: APIFlask, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.attend(world.lecture(world.series(), NOON), world.person("KE"))
     with app.app_context():
-        rows = recount.RecountRows("Asia/Shanghai")
+        rows = RecountRows("Asia/Shanghai")
         monkeypatch.setattr(
             "lms.reports.facts.counting.Part.figures", lambda part, partners: Figures(sessions=1, participants=2)
         )
@@ -377,18 +377,10 @@ def test_facts_are_compared_one_lecture_at_a_time(app: APIFlask, world: World) -
     series = world.series()
     for days in range(3):
         world.attend(world.lecture(series, NOON + timedelta(days=days)), world.person("KE"))
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        statements.append(statement)
-
     with app.app_context():
         rebuild_facts(by=SYSTEM)
-        event.listen(db.engine, "before_cursor_execute", note)
-        try:
-            assert recount.facts_differences(recount.RecountRows("Asia/Shanghai")) == []
-        finally:
-            event.remove(db.engine, "before_cursor_execute", note)
+        with statements(app) as sent:
+            assert recount.facts_differences(RecountRows("Asia/Shanghai")) == []
     large = re.compile(r"(FROM|JOIN) (credit|person|person_country|enrolment|award|certificate)\b")
-    of_all = {statement for statement in statements if large.search(statement) and "lecture_id = " not in statement}
+    of_all = {statement for statement in sent if large.search(statement) and "lecture_id = " not in statement}
     assert [statement.split()[:3] for statement in of_all] == [["SELECT", "DISTINCT", "credit.lecture_id"]]

@@ -21,6 +21,7 @@ from lms.people.queries.countries import belonging_to, countries_of, country_cod
 from lms.people.queries.histories import Histories
 from lms.reports import recount
 from lms.reports.queries.figures import count
+from lms.reports.recounted_rows import RecountRows
 from lms.reports.rules import Slice
 from tests.factories import Make
 from tests.reports.world import World
@@ -78,7 +79,7 @@ def move(person: Person, code: str, at: datetime) -> None:
 
 def by_country(at: datetime) -> dict[str, dict[str | None, int]]:
     """Country → count, of registrations and of certificates; both must be those of the second count."""
-    rows = recount.RecountRows("Asia/Shanghai")
+    rows = RecountRows("Asia/Shanghai")
     assert recount.differences(rows, Slice(), ("country",), at) == []
     groups = count(Slice(), ("country",), by=SYSTEM, at=at).groups
     names = ("registrations", "certificates")

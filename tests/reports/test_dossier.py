@@ -6,7 +6,6 @@ import io
 import json
 import re
 import zipfile
-import zlib
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -26,7 +25,7 @@ from lms.reports.actions.public import refresh_public_figures
 from lms.reports.documents.dossier_data import get_dossier
 from tests.factories import Make
 from tests.languages import offering
-from tests.paper import sheets_of
+from tests.paper import inside, sheets_of
 from tests.reports.world import World
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
@@ -206,16 +205,6 @@ def test_totals_from_before_the_system_are_explained(
     only = " ".join(client.get("/countries/BT").text.split())
     assert "7 attendances in 1 session from before this system, entered as totals without names." in only
     assert "not known from totals" in only
-
-
-def inside(pdf: bytes) -> bytes:
-    opened = [pdf]
-    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
-        try:
-            opened.append(zlib.decompress(stream))
-        except zlib.error:
-            continue
-    return b"\n".join(opened)
 
 
 def test_on_paper_it_is_tagged_for_archives_and_readers(

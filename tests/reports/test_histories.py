@@ -43,6 +43,7 @@ from lms.people.actions.persons import change_profile
 from lms.people.actions.privacy import erase_person
 from lms.people.models import Gender, Sector
 from lms.reports import recount
+from lms.reports.recounted_rows import RecountRows
 from lms.reports.rules import Slice
 from tests.factories import Make
 from tests.properties import seeds
@@ -252,7 +253,7 @@ def test_figures_are_those_of_the_rows(app: APIFlask, world: World, make: Make, 
         for number in range(90):
             walk.step()
             if number % 3 == 2:
-                rows = recount.RecountRows("Asia/Shanghai")
+                rows = RecountRows("Asia/Shanghai")
                 assert recount.facts_differences(rows) == []
                 slice_, dimensions = QUESTIONS[number // 3 % len(QUESTIONS)]
                 assert recount.differences(rows, slice_, dimensions, AT) == [], (number, slice_)
@@ -260,6 +261,6 @@ def test_figures_are_those_of_the_rows(app: APIFlask, world: World, make: Make, 
                 waiting = {lecture.id for lecture in unconfirmed_lectures(by=SYSTEM)}
                 assert waiting == rows.held.keys() - rows.sessions, number
         walk.end_again()
-        rows = recount.RecountRows("Asia/Shanghai")
+        rows = RecountRows("Asia/Shanghai")
         assert recount.differences(rows, Slice(), (), AT) == []
         assert sum(fact.kind == "attendance" for fact in rows.facts) > 3

@@ -37,6 +37,7 @@ from lms.reports.models import OpeningRow, SnapshotVisibility
 from lms.reports.queries import figures
 from lms.reports.queries.figures import FigureReport
 from lms.reports.queries.snapshots import get_snapshot
+from lms.reports.recounted_rows import RecountRows
 from lms.reports.rules import Declared, Slice
 from lms.reports.shapes import sentence
 from tests.factories import Make
@@ -150,7 +151,7 @@ def test_groups_in_which_they_are(programme: dict[str, Any]) -> None:
 def test_the_second_count_agrees(programme: dict[str, Any], world: World) -> None:
     enter()
     enter(b"lecture,date,country,attendances\nFIRST STEPS,2020-03-04,PE,4\nThird,2024-05-06,FR,9\n", declared=None)
-    rows = recount.RecountRows("Asia/Shanghai")
+    rows = RecountRows("Asia/Shanghai")
     slices = [
         Slice(), Slice(country="KE"), Slice(country="PE"), Slice(region="019"), Slice(partner=True),
         Slice(partner=False), Slice(series="one"), Slice(from_day=date(2020, 3, 4), to_day=date(2020, 3, 4)),

@@ -17,6 +17,7 @@ from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person
 from lms.reports import recount
 from lms.reports.queries.figures import count
+from lms.reports.recounted_rows import RecountRows
 from lms.reports.rules import Slice
 from tests.factories import Make
 from tests.reports.world import World
@@ -29,7 +30,7 @@ NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
 def figures(app: APIFlask) -> dict[str, Any]:
     """The figures that are not 0, counted twice."""
     with app.app_context():
-        assert recount.differences(recount.RecountRows("Asia/Shanghai"), Slice(), (), AT) == []
+        assert recount.differences(RecountRows("Asia/Shanghai"), Slice(), (), AT) == []
         totals = count(Slice(), by=SYSTEM, at=AT).totals
     return {name: value for name, value in totals.as_json().items() if value}
 

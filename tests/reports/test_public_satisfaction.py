@@ -33,6 +33,7 @@ from lms.reports import recount
 from lms.reports.queries.drilldown import list_rows
 from lms.reports.queries.figures import count
 from lms.reports.queries.lecture import get_lecture_report
+from lms.reports.recounted_rows import RecountRows
 from lms.reports.rules import Ratings, Slice
 from tests.properties import seeds
 from tests.reports.test_public import rank_grows
@@ -129,7 +130,7 @@ class Programme:
 
     def ratings(self) -> list[Rating]:
         """All that count, from the second count."""
-        rows = recount.RecountRows(ZONE)
+        rows = RecountRows(ZONE)
         latest: dict[tuple[int, int], int | None] = {}
         query = db.select(FeedbackAnswer.lecture_id, Person.canonical_id, FeedbackAnswer.form_id)
         query = query.join(Person, Person.id == FeedbackAnswer.person_id)
@@ -148,7 +149,7 @@ class Programme:
     def ratings_of_series(self) -> list[Rating]:
         """All that people gave about series of which they attended a lecture: with country and way of the last one."""
         last: dict[tuple[str, int], Any] = {}
-        for fact in sorted(recount.RecountRows(ZONE).facts, key=lambda fact: (fact.day, fact.what)):
+        for fact in sorted(RecountRows(ZONE).facts, key=lambda fact: (fact.day, fact.what)):
             if fact.kind == "attendance":
                 last[fact.series, fact.who] = fact
         given: dict[tuple[str, int], int] = {}
@@ -269,7 +270,7 @@ def test_public_satisfaction_is_exact_and_gives_nobody_away(app: APIFlask, world
     with app.app_context():
         programme = Programme(world, seed)
         for _part in range(2):
-            rows = recount.RecountRows(ZONE)
+            rows = RecountRows(ZONE)
             for dimensions in ((), ("country",), ("source", "year")):
                 assert recount.differences(rows, Slice(), dimensions, AT) == []
             ratings = programme.ratings()

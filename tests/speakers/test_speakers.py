@@ -167,13 +167,6 @@ def test_two_people_add_the_same_speaker_at_once(app: APIFlask, make: Make, lect
         assert names(lecture) == ["Saltanat Bekova"]
 
 
-@pytest.fixture
-def unprotected(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forms are sent without their token."""
-    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
-    monkeypatch.setitem(app.config, "WTF_CSRF_METHODS", [])
-
-
 @pytest.mark.usefixtures("unprotected")
 class TestPages:
     def test_a_picture_is_made_small_and_says_nothing_else(

@@ -119,8 +119,10 @@ def test_a_stream_is_packaged_with_picture_and_sound(studio: Studio) -> None:
     studio.send_all(session_id, chunks_of(webm(), 4))
     studio.package()
     (epoch,) = studio.epochs()
-    assert set(epoch.durations) == {"v", "a", "s"}
+    assert set(epoch.durations) == {"v", "t", "a", "s"}
     assert studio.seconds("s", epoch, stream="a") == pytest.approx(4, abs=0.15)
+    assert studio.seconds("t", epoch, stream="v") == pytest.approx(4, abs=0.15)
+    assert studio.seconds("t", epoch, stream="a") == pytest.approx(4, abs=0.15)
     sizes = [sum(path.stat().st_size for path in studio.path("1").glob(f"{name}0*.m4s")) for name in "as"]
     assert sizes[1] < 0.6 * sizes[0]
     assert studio.seconds("v", epoch) == pytest.approx(4, abs=0.15)
@@ -131,6 +133,10 @@ def test_a_stream_is_packaged_with_picture_and_sound(studio: Studio) -> None:
     assert "v.m3u8" in master
     assert "a.m3u8" in master
     assert [line for line in studio.playlist("sound.m3u8") if line.endswith(".m3u8")] == ["a.m3u8", "s.m3u8"]
+    small = [line for line in studio.playlist("small.m3u8") if line.endswith(".m3u8")]
+    assert small == ["t.m3u8", "a.m3u8", "s.m3u8"]
+    assert [line for line in master if line.endswith(".m3u8")] == ["v.m3u8", *small]
+    assert any("RESOLUTION=426x240,FRAME-RATE=10.000" in line for line in master)
     live = studio.playlist("v.m3u8")
     assert "#EXT-X-ENDLIST" not in live
     assert [line for line in live if line.endswith((".m4s", '.mp4"'))][:2] == [
@@ -405,16 +411,17 @@ def test_all_playlists_of_a_recording_have_all_of_its_time(studio: Studio, monke
     end_streams(studio.lecture.id, at=clock.now())
     studio.package()
     assert [set(epoch.durations) for epoch in studio.epochs()] == [
+        {"v", "t", "a", "s"},
         {"v", "a", "s"},
-        {"v", "a", "s"},
-        {"h", "v", "a", "s"},
+        {"h", "v", "t", "a", "s"},
     ]
-    for name in "hvas":
+    for name in "hvtas":
         lines = studio.playlist(f"{name}_full.m3u8")
         seconds = [float(line[8:-1]) for line in lines if line.startswith("#EXTINF:")]
         assert sum(seconds) == pytest.approx(6, abs=0.3), name
         assert lines.count("#EXT-X-DISCONTINUITY") == 2
     assert '#EXT-X-MAP:URI="1/v.mp4"' in studio.playlist("h_full.m3u8")
+    assert '#EXT-X-MAP:URI="2/v.mp4"' in studio.playlist("t_full.m3u8")
 
 
 @pytest.mark.parametrize("content", [webm(1, with_audio=False), webm(2)[:3000] + b"\xff" * 60_000])

@@ -24,3 +24,8 @@ def test_a_missing_call_is_a_problem(app: APIFlask) -> None:
     assert answer.json is not None
     assert answer.json["title"] == "Not Found"
     assert answer.json["status"] == 404
+
+
+def test_a_call_takes_only_its_methods(app: APIFlask) -> None:
+    answer = app.test_client().delete("/api/v1/series")
+    assert (answer.status_code, answer.mimetype) == (405, "application/problem+json")

@@ -56,7 +56,7 @@ def test_forms_draw_choices_quickly_and_keep_their_attributes(app: object) -> No
         form = Asked()
         drawn = str(form.one(required=True))
         assert drawn == (
-            '<select dir="rtl" id="one" name="one" required><option value="a">a</option>'
+            '<select aria-invalid="false" dir="rtl" id="one" name="one" required><option value="a">a</option>'
             '<option selected value="b">b</option></select>'
         )
         assert isinstance(form.one.widget, QuickSelect)

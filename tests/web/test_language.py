@@ -20,6 +20,7 @@ from lms.web.forms.forms import sorted_choices
 from lms.web.pages.locale import speaking
 from lms.web.pages.time import day
 from tests.factories import Make
+from tests.forms import token_in
 from tests.languages import offering
 
 
@@ -112,10 +113,9 @@ def test_the_header_changes_the_language_of_somebody_signed_in(app: APIFlask, cl
     make.sign_in(client, person)
     with offering(app, "ar"):
         (choice,) = CHOICE.findall(client.get("/me").text)
-        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', choice)
-        assert token is not None
+        token = token_in(choice)
         assert 'action="/account/language"' in choice
-        sent = {"csrf_token": token[1], "next": "/me"}
+        sent = {"csrf_token": token, "next": "/me"}
         assert client.post("/account/language", data={**sent, "lang": "ar"}).location == "/me"
         assert root(client, "/me") == "ar rtl"
         assert client.post("/account/language", data={**sent, "lang": "xx"}).status_code == 422

@@ -14,7 +14,7 @@ from lms.config import BadSetting, Config
 from lms.core.base.settings import organiser_in
 from lms.core.time import clock
 from lms.core.time.dates import _zone_city
-from lms.web.pages.time import ago, brief_moment, moment, near_day, whole_number, zone_city
+from lms.web.pages.time import ago, brief_moment, moment, near_day, one_decimal, whole_number, zone_city
 from tests.languages import offering
 
 
@@ -32,6 +32,12 @@ from tests.languages import offering
 )
 def test_a_zone_is_named_by_its_city(zone: str, locale: str, city: str) -> None:
     assert _zone_city(zone, locale) == city
+
+
+@pytest.mark.parametrize(("locale", "text"), [("en", "4.0"), ("fr", "4,0"), ("ru", "4,0")])
+def test_a_mean_keeps_its_decimal(app: APIFlask, locale: str, text: str) -> None:
+    with app.test_request_context(headers={"Accept-Language": locale}):
+        assert one_decimal(4.04) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(0, "0"), (0.4, "less than 1"), (10_851.5, "10,852"), (7, "7")])

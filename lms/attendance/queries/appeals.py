@@ -265,7 +265,7 @@ class OwnAppeals:
     @property
     def open(self) -> AppealView | None:
         """The appeal that waits for an answer."""
-        return next((one for one in self.appeals if one.is_open), None)
+        return next((appeal for appeal in self.appeals if appeal.is_open), None)
 
 
 def own_appeals(lecture: Lecture, *, by: Actor, at: datetime) -> OwnAppeals:
@@ -273,7 +273,7 @@ def own_appeals(lecture: Lecture, *, by: Actor, at: datetime) -> OwnAppeals:
     query = _views(Appeal.lecture_id == lecture.id, _Filing.canonical_id == by.person_id)
     appeals = _read(query.order_by(Appeal.id.desc()))
     until = appeal_until(lecture)
-    return OwnAppeals(appeals, at <= until and not any(one.is_open for one in appeals), until)
+    return OwnAppeals(appeals, at <= until and not any(appeal.is_open for appeal in appeals), until)
 
 
 def get_appealable(lecture_id: int, *, by: Actor, at: datetime) -> tuple[Lecture, OwnAppeals]:

@@ -22,7 +22,7 @@ from lms.catalogue.rules import check_can_edit_series
 from lms.core.base.roles import Actor
 from lms.core.database.bulk import among
 from lms.core.database.session import db
-from lms.enrolment.queries.sharing import hidden_among
+from lms.enrolment.queries.sharing import hidden_among, names_as_seen
 from lms.people.models import Person
 from lms.people.queries.persons import addresses_of
 
@@ -208,12 +208,6 @@ def list_changes(
     pairs.sort(key=lambda pair: ("" if pair[0] in hidden else named[pair[0]].sort_name, pair[0]))
     start = (page - 1) * PAGE
     return [
-        PersonChange(
-            named[id_].public_id,
-            addresses.get(id_, "") if id_ in hidden else named[id_].full_name,
-            None if id_ in hidden else named[id_].native_name,
-            lecture_id,
-            change,
-        )
+        PersonChange(named[id_].public_id, *names_as_seen(named[id_], hidden, addresses), lecture_id, change)
         for id_, lecture_id, change in pairs[start : start + PAGE]
     ]

@@ -186,13 +186,13 @@ def _exported_evidence(person_id: int, rows: Collection[int]) -> dict[str, Any]:
         ],
         "unmatched_attendees": [
             {
-                "series": one.series_id,
-                "name": one.name,
-                "email": one.email,
-                "how": one.how.value if one.how else None,
-                "decided_at": _exported_time(one.decided_at),
+                "series": attendee.series_id,
+                "name": attendee.name,
+                "email": attendee.email,
+                "how": attendee.how.value if attendee.how else None,
+                "decided_at": _exported_time(attendee.decided_at),
             }
-            for one in attendees
+            for attendee in attendees
         ],
     }
 
@@ -218,11 +218,11 @@ def _exported_room(rows: Collection[int]) -> dict[str, Any]:
         ],
         "replays": [
             {
-                "lecture": one.lecture_id,
-                "watched": [{"from": moment(start), "to": moment(end)} for start, end in one.spans],
-                "played_ms": one.played_ms,
+                "lecture": viewing.lecture_id,
+                "watched": [{"from": moment(start), "to": moment(end)} for start, end in viewing.spans],
+                "played_ms": viewing.played_ms,
             }
-            for one in viewings
+            for viewing in viewings
         ],
     }
 
@@ -235,38 +235,38 @@ def _exported_decisions(rows: Collection[int]) -> dict[str, Any]:
     return {
         "corrections": [
             {
-                "lecture": one.lecture_id,
-                "outcome": one.outcome.value,
-                "reason": one.reason,
-                "made_at": one.made_at.isoformat(),
-                "withdrawn_at": _exported_time(one.withdrawn_at),
+                "lecture": correction.lecture_id,
+                "outcome": correction.outcome.value,
+                "reason": correction.reason,
+                "made_at": correction.made_at.isoformat(),
+                "withdrawn_at": _exported_time(correction.withdrawn_at),
             }
-            for one in corrections
+            for correction in corrections
         ],
         "appeals": [
             {
-                "lecture": one.lecture_id,
-                "filed_at": one.filed_at.isoformat(),
-                "from": _exported_time(one.said_from),
-                "to": _exported_time(one.said_to),
-                "joined_as": one.joined_as,
-                "text": one.text,
-                "state": one.state.value,
-                "ended_at": _exported_time(one.ended_at),
-                "answer": one.answer,
+                "lecture": appeal.lecture_id,
+                "filed_at": appeal.filed_at.isoformat(),
+                "from": _exported_time(appeal.said_from),
+                "to": _exported_time(appeal.said_to),
+                "joined_as": appeal.joined_as,
+                "text": appeal.text,
+                "state": appeal.state.value,
+                "ended_at": _exported_time(appeal.ended_at),
+                "answer": appeal.answer,
             }
-            for one in appeals
+            for appeal in appeals
         ],
         "credits": [
             {
-                "lecture": one.lecture_id,
-                "present_ms": one.present_ms,
-                "percent": one.percent_tenths / 10,
-                "outcome": one.outcome.value,
-                "source": one.source.value,
-                "sector": one.sector.value if one.sector else None,
-                "gender": one.gender.value if one.gender else None,
+                "lecture": credit.lecture_id,
+                "present_ms": credit.present_ms,
+                "percent": credit.percent_tenths / 10,
+                "outcome": credit.outcome.value,
+                "source": credit.source.value,
+                "sector": credit.sector.value if credit.sector else None,
+                "gender": credit.gender.value if credit.gender else None,
             }
-            for one in credits
+            for credit in credits
         ],
     }

@@ -51,7 +51,7 @@ from lms.core.text.i18n import _
 from lms.core.text.sorting import sort_key
 from lms.core.time import clock
 from lms.enrolment.membership import FEW
-from lms.enrolment.queries.sharing import hidden_among
+from lms.enrolment.queries.sharing import hidden_among, names_as_seen
 from lms.enrolment.rules import sees_shared_only
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
@@ -212,7 +212,7 @@ def roster(
         after = sort_key(name), person_id
     if not filters.is_empty:
         matching = set(read_column(filtered(lecture, filters, by=by, at=at)))
-        order = replace(order, positions=[one for one in order.positions if one[1] in matching])
+        order = replace(order, positions=[position for position in order.positions if position[1] in matching])
     elif is_held(lecture):
         order = order.limited_to(is_invited=filters.is_invited)
     return _of_ids(lecture, order.page(after, None if limit is None else limit + 1), everybody.invited, at, by)
@@ -298,8 +298,8 @@ def _rows(
         RosterRow(
             person_id=entry.id,
             public_id=entry.public_id,
-            full_name=addresses.get(entry.id, "") if entry.id in hidden else entry.full_name,
-            native_name=None if entry.id in hidden else entry.native_name,
+            full_name=full_name,
+            native_name=native_name,
             organisation=None if entry.id in hidden else entry.organisation,
             email=addresses.get(entry.id),
             country=None if entry.id in hidden else countries.get(entry.id),
@@ -308,6 +308,7 @@ def _rows(
             **(as_invited(fields) if entry.id in invited else fields),
         )
         for entry in page
+        for full_name, native_name in [names_as_seen(entry, hidden, addresses)]
         for fields in [inputs.fields_for(entry.id, presence.get(entry.id, []))]
     ]
 

@@ -194,7 +194,7 @@ def sorted_entries(
         query = query.outerjoin(Credit, and_(Credit.lecture_id == lecture.id, Credit.person_id == Person.id))
     names = [position, Person.id]
     if key is None:
-        keys = [one.desc() for one in names] if order.descending else names
+        keys = [name.desc() for name in names] if order.descending else names
     else:
         keys = [key.is_(None), key.desc() if order.descending else key, *names]
     values = {"series_id": lecture.series_id} if shared_only else {}

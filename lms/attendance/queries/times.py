@@ -13,7 +13,8 @@ from lms.attendance.queries.change_preview import OutcomeDifference, difference
 from lms.attendance.queries.closings import find_closing
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
-from lms.catalogue.rules import check_can_correct_times, check_can_edit_lecture, check_can_hold
+from lms.catalogue.rules import check_can_edit_lecture
+from lms.catalogue.state_changes import check_can_correct_times, check_can_hold
 from lms.core.base.roles import Actor
 from lms.core.database.session import db
 from lms.core.time import clock, durations

@@ -94,7 +94,7 @@ def _page(lecture_id: int, close_form: BaseForm | None, reopen_form: ReopenForm 
         "attendance/close.html",
         lecture=lecture,
         closing=closings[0] if closings and closings[0].holds else None,
-        earlier=[one for one in closings if not one.holds],
+        earlier=[closing for closing in closings if not closing.holds],
         totals=roster_totals(lecture_id, by=by, at=at),
         open_appeals=count_open_appeals(by=by, lecture_id=lecture_id),
         replay_until=next(iter(question.counts_until), None),

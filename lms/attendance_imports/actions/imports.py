@@ -1,11 +1,11 @@
 """Imports of attendance reports: read and previewed outside any transaction, published in one short one."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, true
+from sqlalchemy import func, select, true
 
 from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
@@ -18,12 +18,6 @@ from lms.attendance.rules import evidence_of
 from lms.attendance_imports.actions.mappings import keep_mapping
 from lms.attendance_imports.actions.staging import (
     StagedAttendance,
-    StagedFile,
-    check_can_import,
-    delete_files,
-    find_staged,
-    stage_attendance,
-    store_staged,
 )
 from lms.attendance_imports.actions.unmatched import (
     ReportedIdentity,
@@ -33,7 +27,7 @@ from lms.attendance_imports.actions.unmatched import (
     settle,
     settle_alone,
 )
-from lms.attendance_imports.queries.imports import content_of, kept_row, window_of
+from lms.attendance_imports.queries.imports import window_of
 from lms.attendance_imports.queries.matching import (
     LEADING,
     AttendeeMatch,
@@ -42,34 +36,24 @@ from lms.attendance_imports.queries.matching import (
     match_rows,
 )
 from lms.attendance_imports.queries.unmatched import StoredEvidence, evidence_in
-from lms.attendance_imports.readers import reading
-from lms.attendance_imports.readers.mapping import ColumnPreview
 from lms.attendance_imports.readers.report import ReportRow
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.queries.loading import complete_lectures
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core.base.errors import Invalid, NotFound, Refused
+from lms.core.base.errors import Invalid, Refused
 from lms.core.base.events import AttendanceReported, publish
 from lms.core.base.import_answers import ImportAnswer
 from lms.core.base.roles import Actor
 from lms.core.database import audit
 from lms.core.database.session import action, db
-from lms.core.storage import files
 from lms.core.text.i18n import _, _n
 from lms.core.time import clock, durations
 from lms.core.time.dates import moment_in
 from lms.enrolment.membership import eligible_people
 from lms.enrolment.queries.sharing import hidden_among
 from lms.people.actions.persons import hold_addresses
-from lms.people.models import new_public_id
 from lms.people.queries.persons import ids_by_email
-
-Progress = Callable[[int, int], None]
-STEPS = 3
-"""A file is read, matched and written."""
-KEPT = timedelta(days=1)
-"""How long a file waits to be imported."""
 
 
 @dataclass
@@ -116,7 +100,7 @@ def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Attende
     """Sorts the rows into new evidence, evidence whose person is now known, and existing evidence."""
     there = evidence_in(lecture.id)
     tally, answer = _Tally(), ImportAnswer()
-    perhaps = {one.known.person_id for match in matches for one in match.candidates}
+    perhaps = {candidate.known.person_id for match in matches for candidate in match.candidates}
     hidden = hidden_among(lecture.series_id, perhaps, by=by)
     guests = 0
     for row, match in zip(staged.rows, matches, strict=True):
@@ -197,13 +181,13 @@ def _unmatched(row: ReportRow, match: AttendeeMatch, hidden: Collection[int]) ->
         "reason": match.reason,
         "candidates": [
             {
-                "person": one.known.public_id,
-                "full_name": one.known.full_name,
-                "score": one.score,
-                "reasons": list(one.reasons),
+                "person": candidate.known.public_id,
+                "full_name": candidate.known.full_name,
+                "score": candidate.score,
+                "reasons": list(candidate.reasons),
             }
-            for one in match.candidates
-            if one.known.person_id not in hidden
+            for candidate in match.candidates
+            if candidate.known.person_id not in hidden
         ],
     }
 
@@ -342,143 +326,3 @@ def _proposal(lecture: Lecture, timed: Sequence[ReportRow]) -> str:
         end=moment_in(clock.from_ms(end), lecture.time_zone),
         zone=lecture.time_zone,
     )
-
-
-# The pages: a file waits under an internal key, with the answers about it and the content read from it
-
-
-def keep_file(
-    lecture_id: int,
-    content: bytes,
-    *,
-    file_name: str,
-    options: dict[str, Any],
-    staged_file: StagedFile | None = None,
-    by: Actor,
-    at: datetime,
-) -> str:
-    """Stores a file until it is imported, with what was read from it; returns its public id.
-
-    Files that are never imported are deleted a day later.
-    """
-    public_id = new_public_id()
-    file_key = f"attendance/{public_id}"
-    try:
-        files.store(file_key, content)
-        if staged_file is not None:
-            store_staged(file_key, staged_file)
-        values = {"public_id": public_id, "lecture_id": lecture_id, "file_name": file_name[:200], "file_key": file_key,
-                  "digest": reading.digest(content), "answer": options}  # fmt: skip
-        _keep(values, by=by, at=at)
-    except BaseException:
-        delete_files(file_key)
-        raise
-    return public_id
-
-
-@action
-def _keep(values: dict[str, Any], *, by: Actor, at: datetime) -> None:
-    check_can_edit_lecture(get_lecture(values["lecture_id"], by=by), by)
-    old = select(AttendanceImport).where(
-        AttendanceImport.published_at.is_(None), AttendanceImport.staged_at < at - KEPT
-    )
-    for left in db.session.scalars(old):
-        delete_files(left.file_key or "")
-        db.session.delete(left)
-    db.session.add(AttendanceImport(**values, by_person_id=by.person_id, staged_at=at))
-
-
-def keep_answer(public_id: str, *, staged_file: StagedFile, by: Actor, at: datetime) -> None:
-    """Stores the answers about how to read an uploaded file, and what was found in it by them."""
-    store_staged(kept_row(public_id, by=by).file_key or "", staged_file)
-    _keep_answer(public_id, options=dict(staged_file.options), by=by, at=at)
-
-
-@action
-def _keep_answer(public_id: str, *, options: dict[str, Any], by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
-    kept_row(public_id, by=by).answer = options
-
-
-def columns_of(row: AttendanceImport) -> ColumnPreview | None:
-    """The columns of an uploaded file to ask about, if any."""
-    cached = find_staged(row.file_key or "", row.answer)
-    return cached.column_preview if cached is not None else reading.look_at(content_of(row))
-
-
-def find_staged_import(row: AttendanceImport, *, by: Actor) -> StagedFile:
-    """Returns what was found in a kept file. It is read again only where that is not known, or the lecture has other
-    times.
-
-    Raises as `stage_attendance`, and NotFound once the file is gone.
-    """
-    times = check_can_import(db.session.get_one(Lecture, row.lecture_id), by=by)
-    cached = find_staged(row.file_key or "", row.answer)
-    if cached is not None and cached.staged is not None and cached.staged.times == times:
-        return cached
-    content = content_of(row)
-    staged = stage_attendance(row.lecture_id, content, file_name=row.file_name, **row.answer, by=by)
-    columns = staged.column_preview or (cached.column_preview if cached is not None else None)
-    return StagedFile(row.answer, staged, column_preview=columns)
-
-
-def publish_kept(
-    public_id: str,
-    *,
-    skip_bad_rows: bool,
-    by: Actor,
-    at: datetime,
-    progress: Progress = lambda _done, _total: None,
-) -> ImportAnswer:
-    """The last step: publishes an uploaded file and deletes it.
-
-    What is to be read and matched is so before the transaction. Reports finished steps to `progress`. Raises NotFound
-    once the file is published or cancelled.
-    """
-    progress(0, STEPS)
-    staged_file = find_staged_import(kept_row(public_id, by=by), by=by)
-    return publish_found(public_id, staged_file, skip_bad_rows=skip_bad_rows, by=by, at=at, progress=progress)
-
-
-def publish_found(
-    public_id: str,
-    staged_file: StagedFile,
-    *,
-    skip_bad_rows: bool,
-    by: Actor,
-    at: datetime,
-    progress: Progress = lambda _done, _total: None,
-) -> ImportAnswer:
-    """`publish_kept` of what was found in the file."""
-    staged = staged_file.staged
-    assert staged is not None
-    check_rows(staged, skip_bad_rows=skip_bad_rows)
-    progress(1, STEPS)
-    matched = match_staged(staged, earlier=staged_file.names, by=by)
-    progress(2, STEPS)
-    return _publish_kept(public_id, staged, matched, by=by, at=at)
-
-
-@action
-def _publish_kept(
-    public_id: str, staged: StagedAttendance, matched: Matched, *, by: Actor, at: datetime
-) -> ImportAnswer:
-    waiting = select(AttendanceImport).where(
-        AttendanceImport.public_id == public_id, AttendanceImport.published_at.is_(None)
-    )
-    row = db.session.scalar(waiting.with_for_update())
-    if row is None:
-        raise NotFound
-    answer = publish_matched(staged, matched, by=by, at=at)
-    _forget(row)
-    return answer
-
-
-@action
-def drop_kept(public_id: str, *, by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
-    """Leaves a kept file unpublished and forgets it."""
-    _forget(kept_row(public_id, by=by))
-
-
-def _forget(row: AttendanceImport) -> None:
-    delete_files(row.file_key or "")
-    db.session.execute(delete(AttendanceImport).where(AttendanceImport.id == row.id))

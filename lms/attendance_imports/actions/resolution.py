@@ -266,4 +266,4 @@ def _recount(lecture_ids: Sequence[int], people: Collection[int], *, by: Actor, 
 
 
 def _some(*people: int | None) -> set[int]:
-    return {one for one in people if one is not None}
+    return {person for person in people if person is not None}

@@ -33,19 +33,19 @@ from lms.people.rules import email_key
 
 def as_seen(people: Collection[PersonSummary], series_id: int, by: Actor) -> list[PersonSummary]:
     """These people as the actor sees them in a series: of some the address alone, in place of the name."""
-    hidden = hidden_among(series_id, [one.person_id for one in people], by=by)
+    hidden = hidden_among(series_id, [person.person_id for person in people], by=by)
     return [
-        replace(one, full_name=next(iter(one.mailboxes), ""), native_name=None, organisation=None, country=None)
-        if one.person_id in hidden
-        else one
-        for one in people
+        replace(person, full_name=next(iter(person.mailboxes), ""), native_name=None, organisation=None, country=None)
+        if person.person_id in hidden
+        else person
+        for person in people
     ]
 
 
 def crowd_of(people: list[PersonSummary], languages: Collection[str] = ("en",)) -> CandidateIndex:
     """An index of these people by name; country names are matched in English and in `languages`."""
     named = [country_names(language) for language in dict.fromkeys(("en", *languages))]
-    codes = {one.country for one in people if one.country is not None}
+    codes = {person.country for person in people if person.country is not None}
     names_by_code = {
         code: {names[code] for names in named if code in names} | set(names_in_english(code)) for code in codes
     }
@@ -160,7 +160,7 @@ def _by_names(
         return NameMatches(), {}
     names = NameIndex.of(lecture)
     matches = {key: _by_name(key, first[key], names) for key in keys}
-    digest = _digest((one.person_id, one.full_name, one.native_name) for one in names.people)
+    digest = _digest((person.person_id, person.full_name, person.native_name) for person in names.people)
     return NameMatches(digest, {key: match.person for key, match in matches.items() if not first[key].email}), matches
 
 

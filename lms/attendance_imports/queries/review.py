@@ -125,7 +125,7 @@ def review_page(
     items = _unknown(lecture, span, shown, by)
     if not decided and items:
         items = _with_candidates(lecture, items, by)
-    people = [one.known.person_id for item in items for one in item.candidates]
+    people = [candidate.known.person_id for item in items for candidate in item.candidates]
     return ReviewPage(
         lecture=lecture,
         span=span,

@@ -170,7 +170,7 @@ def _read_callback(data: Mapping[str, Any], meeting: Mapping[str, Any], options:
 
 
 def _moments(texts: object, times: Times) -> list[Read]:
-    return [times.read(_text(one)) for one in texts] if isinstance(texts, list) else []
+    return [times.read(_text(text)) for text in texts] if isinstance(texts, list) else []
 
 
 def _instants(moments: Iterable[Read], times: Times) -> list[int | None]:

@@ -214,7 +214,7 @@ class _Taker:
                 return ""
             self.inferred.append(entry.line)
             joins = joins or tuple(one - total for one in leaves)
-            return self._place(entry, joins, leaves or tuple(one + total for one in joins))
+            return self._place(entry, joins, leaves or tuple(join + total for join in joins))
         if joins and self.stay_on and self.end_ms is not None and self.end_ms >= joins[0]:
             self.stayed.append(entry.line)
             return self._place(entry, joins[:1], (self.end_ms,))
@@ -225,7 +225,7 @@ class _Taker:
         total = entry.total_ms
         spans = [(a, b) for a in joins for b in leaves if b >= a]
         if total is not None and len(spans) > 1:
-            spans = [one for one in spans if abs(one[1] - one[0] - total) <= _TOLERANCE_MS] or spans
+            spans = [span for span in spans if abs(span[1] - span[0] - total) <= _TOLERANCE_MS] or spans
         if not spans:
             reason = _("The leave time is earlier than the join time.")
             if self.times.may_lack_halves:

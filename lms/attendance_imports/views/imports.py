@@ -6,14 +6,15 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.models.evidence import AttendanceImport
 from lms.attendance.queries.closings import view_of
 from lms.attendance.queries.roster import get_editable_lecture
-from lms.attendance_imports.actions.imports import (
+from lms.attendance_imports.actions.imports import preview_attendance
+from lms.attendance_imports.actions.kept_files import (
+    LARGE,
     drop_kept,
     find_staged_import,
     keep_file,
-    preview_attendance,
     publish_found,
+    request_publish,
 )
-from lms.attendance_imports.actions.large_files import LARGE, request_publish
 from lms.attendance_imports.actions.staging import StagedFile, find_fitting_answers, stage_attendance
 from lms.attendance_imports.forms import ImportReportForm, PublishImportForm
 from lms.attendance_imports.queries.imports import kept_row

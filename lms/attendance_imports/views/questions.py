@@ -9,7 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.models.evidence import AttendanceImport
 from lms.attendance.queries.roster import walk_ins_of
-from lms.attendance_imports.actions.imports import ImportPreview, columns_of, keep_answer, preview_attendance
+from lms.attendance_imports.actions.imports import ImportPreview, preview_attendance
+from lms.attendance_imports.actions.kept_files import columns_of, keep_answer
 from lms.attendance_imports.actions.staging import StagedFile, TimesDoNotOverlap, stage_attendance
 from lms.attendance_imports.forms import FORMAT_NAMES, PublishImportForm, ReadingForm, reading_form
 from lms.attendance_imports.queries.imports import content_of

@@ -12,16 +12,8 @@ from lms.catalogue.actions.series import locked_series
 from lms.catalogue.inputs import LectureInput, checked_lecture
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import find_lecture, was_published
-from lms.catalogue.rules import (
-    check_can_delete,
-    check_can_edit_lecture,
-    check_can_edit_series,
-    check_can_publish,
-    check_can_retime,
-    is_over_unheld,
-    resolve_local,
-    zone_of,
-)
+from lms.catalogue.rules import check_can_edit_lecture, check_can_edit_series, is_over_unheld, resolve_local, zone_of
+from lms.catalogue.state_changes import check_can_delete, check_can_publish, check_can_retime
 from lms.core.base.errors import Fault, Invalid, NotFound
 from lms.core.base.events import (
     LectureDeleted,
@@ -167,7 +159,7 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
     checked = checked_lecture(replace(_draft_of(lecture), **given))
     checked = replace(checked, language=checked.language or lecture.series.language)
     starts_at = _instant(checked)
-    giving = [one.id for one in lecture.instructors]
+    giving = [instructor.id for instructor in lecture.instructors]
     persons = persons_of(checked.instructors, listed=giving) if "instructors" in changes else giving
     _check_state_change(lecture.state, target)
     before = {

@@ -8,7 +8,8 @@ from lms.catalogue.actions.history import note, record
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.models import Lecture, LecturePause, LectureState
 from lms.catalogue.queries.policies import find_pause, list_pauses
-from lms.catalogue.rules import check_can_edit_lecture, check_can_pause, check_can_resume
+from lms.catalogue.rules import check_can_edit_lecture
+from lms.catalogue.state_changes import check_can_pause, check_can_resume
 from lms.core.base.errors import NotFound
 from lms.core.base.events import LecturePaused, LectureTimesCorrected, publish
 from lms.core.base.roles import Actor

@@ -68,7 +68,7 @@ def move_instructor(merged_id: int, kept_id: int, *, by: Actor, at: datetime) ->
 @action
 def return_instructor(merged_id: int, kept_id: int, *, by: Actor, at: datetime) -> None:
     """Undoes the last `move_instructor` of this person."""
-    last = next((one for one in audit.list_entries("merged", merged_id) if one.verb == _MOVED), None)
+    last = next((entry for entry in audit.list_entries("merged", merged_id) if entry.verb == _MOVED), None)
     if last is None:
         return
     _take(kept_id, last.detail["new_series"], last.detail["new_lectures"])

@@ -10,7 +10,8 @@ from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.actions.series import edit_series, locked_series
 from lms.catalogue.actions.states import publish_lecture
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
-from lms.catalogue.rules import check_can_edit_lecture, check_can_edit_series, check_can_unpublish
+from lms.catalogue.rules import check_can_edit_lecture, check_can_edit_series
+from lms.catalogue.state_changes import check_can_unpublish
 from lms.core.base.errors import Invalid
 from lms.core.base.roles import Actor
 from lms.core.database.session import action, db

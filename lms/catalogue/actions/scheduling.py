@@ -70,7 +70,7 @@ def copied_lectures(series: Series, *, by: Actor) -> list[Lecture]:
 def count_copied_parts(series: Series, lectures: Sequence[Lecture], *, by: Actor, at: datetime) -> dict[str, int]:
     """How many speakers and files these lectures have, and how many questions and knowledge checks their series, by the
     name of the part in `SeriesCopy`; the questions of its bank as `bank`."""
-    preview = CopyPreviewed(series_id=series.id, lecture_ids=tuple(one.id for one in lectures), by=by, at=at)
+    preview = CopyPreviewed(series_id=series.id, lecture_ids=tuple(lecture.id for lecture in lectures), by=by, at=at)
     publish(preview)
     return preview.counts
 
@@ -158,7 +158,7 @@ def _series_input(source: Series, copy: SeriesCopy, days: int) -> SeriesInput:
         starts_on=moved(source.starts_on),
         ends_on=moved(source.ends_on),
         capacity=source.capacity if copy.countries else None,
-        countries=tuple(one.code for one in source.countries) or None if copy.countries else None,
+        countries=tuple(country.code for country in source.countries) or None if copy.countries else None,
         policy=policy,
     )
 
@@ -257,7 +257,7 @@ def repeated_dates(draft: LectureInput, persons: Collection[int], repeat: Repeat
 
 def movable_lectures(series: Series, *, by: Actor, at: datetime) -> list[Lecture]:
     """The lectures of a series that are moved together: published ones and drafts to come, in their order."""
-    return [one for one in list_lectures(series.id, by=by) if is_movable(one, at)]
+    return [lecture for lecture in list_lectures(series.id, by=by) if is_movable(lecture, at)]
 
 
 def key_of(lectures: Sequence[Lecture]) -> str:

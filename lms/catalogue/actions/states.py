@@ -8,12 +8,12 @@ from lms.catalogue.actions.naming import check_no_clash
 from lms.catalogue.actions.pauses import close_pause, measure_pauses
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.policies import current_policy
-from lms.catalogue.rules import (
+from lms.catalogue.rules import check_can_edit_lecture, is_over_unheld, resolve_local
+from lms.catalogue.state_changes import (
     check_can_be_judged,
     check_can_cancel,
     check_can_confirm,
     check_can_correct_times,
-    check_can_edit_lecture,
     check_can_end,
     check_can_hold,
     check_can_postpone,
@@ -21,8 +21,6 @@ from lms.catalogue.rules import (
     check_can_reopen,
     check_can_start,
     check_can_undo_start,
-    is_over_unheld,
-    resolve_local,
 )
 from lms.core.base.errors import Invalid
 from lms.core.base.events import (

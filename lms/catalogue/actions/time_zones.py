@@ -50,7 +50,7 @@ def find_shifts(*, at: datetime) -> list[Shift]:
         .order_by(Lecture.starts_at, Lecture.id)
     )
     shifts = [_shift(lecture) for lecture in db.session.scalars(query)]
-    return [one for one in shifts if one is not None and max(one.before, one.after or one.before) > at]
+    return [shift for shift in shifts if shift is not None and max(shift.before, shift.after or shift.before) > at]
 
 
 def _shift(lecture: Lecture) -> Shift | None:

@@ -13,13 +13,18 @@ from lms.catalogue.inputs import PolicyInput, SeriesCopy, SeriesInput, slug_of
 from lms.catalogue.models import Admission, CertificateKind, Policy, Series, Visibility, WalkIns
 from lms.core.text.i18n import _l
 from lms.people.queries.countries import country_names
-from lms.web.forms.forms import KnownChoice, WholeNumber
+from lms.web.forms.forms import BaseForm, KnownChoice, WholeNumber
 from lms.web.forms.languages import language_choices
 from lms.web.pages.locale import reader_locale
 
 
 class PolicyForm(Form):
     """The policy of a series: the rules of attendance and certificates."""
+
+    class Meta(BaseForm.Meta):
+        """Settings of a part of a form: it is drawn as the form around it, which has the token."""
+
+        csrf = False
 
     min_percent = WholeNumber(
         _l("Share of a lecture needed to count as attended, in percent"), [InputRequired()], default=60

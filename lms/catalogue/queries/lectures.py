@@ -115,7 +115,7 @@ def list_lectures(series_id: int, *, by: Actor) -> list[Lecture]:
 
 def stations_of(series_ids: Collection[int], *, by: Actor) -> dict[int, list[Station]]:
     """The lectures of several series in the order of their time, those without a date last."""
-    stations: dict[int, list[Station]] = {one: [] for one in series_ids}
+    stations: dict[int, list[Station]] = {series_id: [] for series_id in series_ids}
     query = select(*STATION).join(Series).where(Lecture.series_id.in_(list(stations)), *_seen_by(by))
     for row in read(query.order_by(BEGAN.is_(None), BEGAN, Lecture.id)) if stations else []:
         stations[row[1]].append(Station(*row))

@@ -105,4 +105,4 @@ def put_instructors(lectures: Sequence[Lecture], series: Sequence[Series]) -> No
 
 
 def _lists(owners: Sequence[Series | Lecture]) -> dict[int, list[Any]]:
-    return {one.id: [] for one in owners}
+    return {owner.id: [] for owner in owners}

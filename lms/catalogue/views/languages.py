@@ -158,8 +158,8 @@ def nights_on(
     audience: Audience, checks: Sequence[DateCheck], lectures: Sequence[Lecture] | None = None
 ) -> list[Night | None]:
     """For whom it is night on each date; compared with the present date of these `lectures`, where given."""
-    before = None if lectures is None else [_planned(one) for one in lectures]
-    return nights_of(audience, [_lasting(one.starts_at, one.ends_at) for one in checks], before)
+    before = None if lectures is None else [_planned(lecture) for lecture in lectures]
+    return nights_of(audience, [_lasting(check.starts_at, check.ends_at) for check in checks], before)
 
 
 def audience_here(series: Series) -> Audience:

@@ -18,13 +18,13 @@ from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.queries import series as series_queries
 from lms.catalogue.queries import teaching as teaching_queries
 from lms.catalogue.rules import (
-    REOPEN_WITHIN,
     check_can_edit_lecture,
     check_can_edit_series,
     is_planned_draft,
     may_see_lecture,
     planned_end,
 )
+from lms.catalogue.state_changes import REOPEN_WITHIN
 from lms.catalogue.views.languages import (
     DECIDE,
     bp,

@@ -94,7 +94,7 @@ def series_copy(slug: str) -> ResponseReturnValue:
         decisions=proposed_for(checks, audience) | decisions,
         open_keys=open_keys(checks, decisions, tried=status == 422),
         counts=count_copied_parts(source, lectures, by=actor, at=at),
-        links=sum(len(one.materials) for one in lectures),
+        links=sum(len(lecture.materials) for lecture in lectures),
         givers=len(
             {one.id for group in [source.instructors, *(each.instructors for each in lectures)] for one in group}
         ),
@@ -102,7 +102,7 @@ def series_copy(slug: str) -> ResponseReturnValue:
 
 
 def _copy_form(source: Series, lectures: Sequence[Lecture]) -> CopyForm:
-    start = next((one.local_start for one in lectures if one.local_start is not None), None)
+    start = next((lecture.local_start for lecture in lectures if lecture.local_start is not None), None)
     today = today_in(viewer_zone(), clock.now())
     first = first_after(start.date(), today) if start is not None else None
     title = title_in_year(source.title, start.year, first.year) if start is not None and first is not None else ""
@@ -130,7 +130,7 @@ def _copy_rows(
     lectures: Sequence[Lecture], checks: Sequence[DateCheck], audience: Audience
 ) -> list[tuple[Lecture, DateCheck | None, Night | None]]:
     """Each lecture with its new date, and for whom that is night compared with the date before."""
-    dated = [one for one in lectures if one.local_start is not None]
+    dated = [lecture for lecture in lectures if lecture.local_start is not None]
     nights = nights_on(audience, checks, dated) if checks else []
     following = iter(zip(checks, nights, strict=True))
     nothing = (None, None)
@@ -202,18 +202,18 @@ def series_move(slug: str) -> ResponseReturnValue:
         rows=list(zip(lectures, checks, nights, strict=False)),
         basis=audience.basis,
         key=key_of(lectures),
-        published=sum(one.state is LectureState.SCHEDULED for one in lectures),
+        published=sum(lecture.state is LectureState.SCHEDULED for lecture in lectures),
         in_the_way=any(check.clashes or check.impossible for check in checks),
     ), status
 
 
 def _moved(series: Series, lectures: Sequence[Lecture], form: MoveForm) -> list[DateCheck]:
-    dates = [planned_date_of(one, form.days) for one in lectures]
+    dates = [planned_date_of(lecture, form.days) for lecture in lectures]
     return check_dates(
         series,
         dates,
         countries=iso_codes(series),
         locale=reader_locale(),
         by=current_actor(),
-        but=[one.id for one in lectures],
+        but=[lecture.id for lecture in lectures],
     )

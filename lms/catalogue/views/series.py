@@ -61,20 +61,20 @@ def _series_filters() -> tuple[series_queries.SeriesFilter, dict[str, str], int]
 def _row(card: series_queries.Card, policy: Policy, at: datetime) -> dict[str, Any]:
     """Returns what the list shows of a series."""
     stops = stop_states(card.lectures, at)
-    waiting = any(one.state is LectureState.DRAFT or one.held_unknown for one in card.lectures)
-    dates = [when for one in card.lectures if (when := one.actual_start or one.starts_at) is not None]
+    waiting = any(lecture.state is LectureState.DRAFT or lecture.held_unknown for lecture in card.lectures)
+    dates = [when for lecture in card.lectures if (when := lecture.actual_start or lecture.starts_at) is not None]
     return {
         "series": card.series,
         "policy": policy,
-        "stops": [{"state": stops[one.id]} for one in card.lectures],
+        "stops": [{"state": stops[lecture.id]} for lecture in card.lectures],
         "count": card.count,
-        "live": next((one for one in card.lectures if one.state is LectureState.LIVE), None),
+        "live": next((lecture for lecture in card.lectures if lecture.state is LectureState.LIVE), None),
         "next": next_lecture(card.lectures),
-        "open": any(one.state in OPEN_STATES and not one.held_unknown for one in card.lectures),
+        "open": any(lecture.state in OPEN_STATES and not lecture.held_unknown for lecture in card.lectures),
         "waiting": waiting,
         "first": min(dates, default=None),
         "last": max(dates, default=None),
-        "languages": list(dict.fromkeys(code for one in card.lectures for code in one.interpretation)),
+        "languages": list(dict.fromkeys(code for lecture in card.lectures for code in lecture.interpretation)),
     }
 
 

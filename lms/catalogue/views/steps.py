@@ -23,14 +23,8 @@ from lms.catalogue.forms.base import CatalogueForm
 from lms.catalogue.forms.times import CancelForm, MomentForm, PauseForm, PostponeForm, TimesForm
 from lms.catalogue.models import Lecture, LectureState, Visibility
 from lms.catalogue.queries import lectures as lecture_queries
-from lms.catalogue.rules import (
-    check_can_delete,
-    check_can_edit_lecture,
-    check_can_start,
-    is_early_start,
-    not_cancelled,
-    resolve_local,
-)
+from lms.catalogue.rules import check_can_edit_lecture, not_cancelled, resolve_local
+from lms.catalogue.state_changes import check_can_delete, check_can_start, is_early_start
 from lms.catalogue.views.languages import bp, hours_asked, shown_hours
 from lms.catalogue.views.lectures import lecture_page
 from lms.core.base.errors import Fault, Invalid, Refused

@@ -29,22 +29,22 @@ def issue_contexts(occasions: Sequence[IssueOccasion]) -> list[dict[str, Any]]:
     A handful of queries however many there are.
     """
     config = settings()
-    series = {one.series_id for one in occasions}
+    series = {occasion.series_id for occasion in occasions}
     languages = dict(db.session.execute(select(Series.id, Series.language).where(Series.id.in_(series))).all())
     who = select(Person.id, func.coalesce(Person.canonical_id, Person.id))
     canonical_ids = dict(db.session.execute(who.where(among(Person.id, {one.person_id for one in occasions}))).all())
     countries = {
         day: country_codes_of({canonical_ids[one.person_id] for one in occasions if one.issued_on == day}, day)
-        for day in {one.issued_on for one in occasions}
+        for day in {occasion.issued_on for occasion in occasions}
     }
     return [
         {
             "organiser": config.organiser,
-            "language": languages[one.series_id] or "en",
-            "country": countries[one.issued_on].get(canonical_ids[one.person_id]),
+            "language": languages[occasion.series_id] or "en",
+            "country": countries[occasion.issued_on].get(canonical_ids[occasion.person_id]),
             "base_url": config.base_url,
             "signatory": config.signatory or None,
             "signatory_office": config.signatory_office or None,
         }
-        for one in occasions
+        for occasion in occasions
     ]

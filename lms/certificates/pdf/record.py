@@ -166,11 +166,11 @@ def _lectures(series: RecordedSeries) -> RecordSection:
 def _checks(series: RecordedSeries) -> RecordSection:
     rows = [
         (
-            one.title,
-            _("%(n)s %%", n=percent_tenths(one.tenths)),
-            _day(one.passed_on) if one.passed_on is not None else _("Not passed"),
+            check.title,
+            _("%(n)s%%", n=percent_tenths(check.tenths)),
+            _day(check.passed_on) if check.passed_on is not None else _("Not passed"),
         )
-        for one in series.checks
+        for check in series.checks
     ]
     return RecordSection((_("Knowledge check"), _("Best result"), _("Passed on")), rows)
 
@@ -182,12 +182,12 @@ def _certificates(series: RecordedSeries) -> RecordSection:
     }
     rows = [
         (
-            kinds[CertificateKind(one.kind)],
-            short_day(date.fromisoformat(one.issued_on)),
-            written_number(one.hours),
-            one.number,
+            kinds[CertificateKind(certificate.kind)],
+            short_day(date.fromisoformat(certificate.issued_on)),
+            written_number(certificate.hours),
+            certificate.number,
         )
-        for one in series.certificates
+        for certificate in series.certificates
     ]
     return RecordSection((_("Certificate"), _("Issued"), _("Hours"), _("Number")), rows)
 
@@ -216,8 +216,8 @@ def texts_of(content: RecordContent) -> dict[str, str | None]:
     """Returns what of a record people wrote, by its label."""
     texts = {_("Full name"): content.name, _("Name in native script"): content.native_name}
     texts[_("Title of the series")] = "".join(one.title for one in content.series)
-    texts[_("Knowledge check")] = "".join(one.title for one in content.checks)
-    return texts | {_("Title of the lecture"): "".join(one.title for one in content.lectures)}
+    texts[_("Knowledge check")] = "".join(check.title for check in content.checks)
+    return texts | {_("Title of the lecture"): "".join(lecture.title for lecture in content.lectures)}
 
 
 def figures_of(content: RecordContent) -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ from lms.core.base.roles import Actor
 from lms.core.database.bulk import among
 from lms.core.database.session import db
 from lms.core.time.durations import whole_minutes
-from lms.enrolment.queries.sharing import hidden_among
+from lms.enrolment.queries.sharing import hidden_among, names_as_seen
 from lms.people.models import Person
 from lms.people.queries.persons import addresses_of
 
@@ -91,8 +91,8 @@ def _changes(
     for row in db.session.execute(known.where(among(Person.id, people), Person.erased_at.is_(None))):
         sums_before, sums_after = before.get(row.id, (0, 0)), after[row.id]
         attended, present_ms = sums_after
-        name, native = (addresses.get(row.id, ""), None) if row.id in hidden else (row.full_name, row.native_name)
-        affected = Affected(row.public_id, name, native, attended, whole_minutes(present_ms))
+        names = names_as_seen(row, hidden, addresses)
+        affected = Affected(row.public_id, *names, attended, whole_minutes(present_ms))
         if row.id in held:
             number, needed, minutes = held[row.id]
             at_issue = _requirement_at_issue(requirement, needed, minutes)

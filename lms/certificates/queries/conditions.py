@@ -49,7 +49,7 @@ class FeedbackCondition:
     @property
     def held(self) -> list[Lecture]:
         """The lectures that answers can be about."""
-        return [one for one in self.lectures if one.state is LectureState.HELD]
+        return [lecture for lecture in self.lectures if lecture.state is LectureState.HELD]
 
     @property
     def to_come(self) -> int:
@@ -78,7 +78,7 @@ Conditions = Mapping[int, SeriesConditions]
 
 def conditions_of(policies: Iterable[Policy]) -> Conditions:
     """Returns what these policies ask for, each the newest of its series."""
-    issuing = [one for one in policies if one.certificate is not None]
+    issuing = [policy for policy in policies if policy.certificate is not None]
     checks = required_checks({one.series_id for one in issuing if one.checks_passed})
     feedback = _feedback_conditions({one.series_id: one.min_feedback for one in issuing if one.min_feedback})
     return {id_: SeriesConditions(checks.get(id_), feedback.get(id_)) for id_ in {*checks, *feedback}}
@@ -99,8 +99,8 @@ def _feedback_conditions(numbers: Mapping[int, int]) -> dict[int, FeedbackCondit
     conditions = {}
     for series_id, number in numbers.items():
         began, rows = since[series_id], lectures[series_id]
-        ends = {one.id: end for one in rows if (end := closes_at(one)) is not None and (began is None or end >= began)}
-        to_come = sum(one.state is not LectureState.HELD for one in rows)
+        ends = {row.id: end for row in rows if (end := closes_at(row)) is not None and (began is None or end >= began)}
+        to_come = sum(row.state is not LectureState.HELD for row in rows)
         conditions[series_id] = FeedbackCondition(min(number, len(ends) + to_come), rows, ends)
     return conditions
 

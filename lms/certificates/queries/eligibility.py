@@ -32,7 +32,7 @@ from lms.core.text.punctuation import listed
 from lms.core.time import durations
 from lms.core.time.clock import reporting_zone
 from lms.core.time.durations import short_by
-from lms.enrolment.queries.sharing import hidden_among
+from lms.enrolment.queries.sharing import hidden_among, names_as_seen
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import declined_of
 from lms.people.queries.persons import addresses_of, contact_of
@@ -200,8 +200,7 @@ def _rows(view: SeriesEarners, group: EarnerGroup, filters: PeopleFilter, reques
         rows.append(
             EarnerRow(
                 record.public_id,
-                addresses.get(record.id, "") if record.id in hidden else record.full_name,
-                None if record.id in hidden else record.native_name,
+                *names_as_seen(record, hidden, addresses),
                 record.attended,
                 durations.whole_minutes(record.present_ms),
                 stops=_stops(view.lectures, attended),

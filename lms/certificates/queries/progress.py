@@ -76,7 +76,7 @@ def totals_of_series(series_ids: Iterable[int], *, by: Actor) -> dict[int, Total
         stamp = cache_versions.stamp_of(STAMP), zone  # before the cached data is read, and as this session sees it
         lectures = stations_of(ids, by=by)
         drafts = [one for each in lectures.values() for one in each if is_planned_draft(one, at)]
-        until = min((one.starts_at for one in drafts if one.starts_at is not None), default=None)
+        until = min((draft.starts_at for draft in drafts if draft.starts_at is not None), default=None)
         cached.clear()
         cached[ids] = entry = stamp, until, _count(ids, lectures, at)
     return entry[2]

@@ -139,7 +139,7 @@ def _series(
             RecordedCertificate(one.number, one.kind.value, one.issued_on.isoformat(), one.hours)
             for one in certificates
         ],
-        checks=[_check(one) for one in checks],
+        checks=[_check(check) for check in checks],
     )
 
 
@@ -281,7 +281,7 @@ def _is_as_recorded(lecture: RecordedLecture, now: PersonAttendance | None) -> b
 
 
 def _changes_of_certificates(content: RecordContent) -> list[str]:
-    named = [one.number for series in content.series for one in series.certificates]
+    named = [certificate.number for series in content.series for certificate in series.certificates]
     query = select(Certificate.number, Certificate.state).where(
         Certificate.number.in_([numbers.parse(number) for number in named])
     )

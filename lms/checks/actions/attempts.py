@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 
 from lms.catalogue.queries.series import get_series
-from lms.checks import questions, rules
+from lms.checks import rules, shown_questions
 from lms.checks.actions.checks import limit_of
 from lms.checks.models import Attempt, AttemptState, Check, ExtraTime
 from lms.checks.queries.checks import attempts_of, get_check, get_sitting, latest_version, sitting_of
@@ -105,7 +105,7 @@ def save_answers(
             faults.append(Fault(_("This attempt does not have this question."), f"answers.{key[:20]}"))
             continue
         try:
-            checked[key] = questions.checked_answer(by_id[key], sent)
+            checked[key] = shown_questions.checked_answer(by_id[key], sent)
         except Invalid as error:
             faults += error.faults
     if faults:
@@ -126,7 +126,7 @@ def submit_attempt(public_id: str, *, by: Actor, at: datetime, is_demonstration:
 
 def _submit(attempt: Attempt, *, at: datetime) -> None:
     sitting = sitting_of(attempt, by=SYSTEM)
-    marks = {str(one.id): questions.is_right(one, sitting.answer(one)) for one in sitting.questions}
+    marks = {str(one.id): shown_questions.is_right(one, sitting.answer(one)) for one in sitting.questions}
     attempt.state, attempt.marks = AttemptState.SUBMITTED, marks
     attempt.right, attempt.total = sum(marks.values()), len(marks)
     attempt.passed = attempt.right >= sitting.needed

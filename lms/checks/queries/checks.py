@@ -11,10 +11,10 @@ from lms.catalogue.models import Series, Visibility
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series, get_series_by_id
 from lms.catalogue.rules import may_edit_series
-from lms.checks import questions, rules
+from lms.checks import rules, shown_questions
 from lms.checks.models import Attempt, AttemptState, BankQuestion, Check, CheckKind, CheckVersion
-from lms.checks.questions import ShownQuestion
 from lms.checks.rules import CheckState
+from lms.checks.shown_questions import ShownQuestion
 from lms.core.base.errors import NotFound
 from lms.core.base.roles import Actor
 from lms.core.database.session import db, read, read_value
@@ -35,17 +35,17 @@ class OwnCheck:
     @property
     def open_attempt(self) -> Attempt | None:
         """The attempt that was begun and not handed in."""
-        return next((one for one in self.attempts if one.state is AttemptState.OPEN), None)
+        return next((attempt for attempt in self.attempts if attempt.state is AttemptState.OPEN), None)
 
     @property
     def submitted(self) -> list[Attempt]:
         """The attempts that were handed in, the first first."""
-        return [one for one in self.attempts if one.state is AttemptState.SUBMITTED]
+        return [attempt for attempt in self.attempts if attempt.state is AttemptState.SUBMITTED]
 
     @property
     def passed(self) -> bool:
         """Whether any attempt passed."""
-        return any(one.passed for one in self.attempts)
+        return any(attempt.passed for attempt in self.attempts)
 
     @property
     def is_done(self) -> bool:
@@ -179,7 +179,7 @@ class Sitting:
     @property
     def answered(self) -> int:
         """How many questions are answered."""
-        return sum(questions.is_complete(one, self.answer(one)) for one in self.questions)
+        return sum(shown_questions.is_complete(question, self.answer(question)) for question in self.questions)
 
     @property
     def needed(self) -> int:
@@ -205,7 +205,7 @@ def sitting_of(attempt: Attempt, *, by: Actor) -> Sitting:
     check = db.session.get_one(Check, attempt.check_id, populate_existing=True)
     content = db.session.get_one(CheckVersion, attempt.version_id).content
     series = get_series_by_id(check.series_id, by=by)
-    shown = questions.drawn_items(content, attempt.public_id, reader_locale())
+    shown = shown_questions.drawn_items(content, attempt.public_id, reader_locale())
     return Sitting(series, check, attempt, content, shown, rules.end_of(attempt, check))
 
 
@@ -227,8 +227,8 @@ def export_of_person(person_id: int) -> list[dict[str, Any]]:
             "of": attempt.total,
             "passed": attempt.passed,
             "answers": [
-                {"question": one.text, "answer": questions.words_of(one, attempt.answers.get(str(one.id)))}
-                for one in questions.drawn_items(content, attempt.public_id, reader_locale())
+                {"question": item.text, "answer": shown_questions.words_of(item, attempt.answers.get(str(item.id)))}
+                for item in shown_questions.drawn_items(content, attempt.public_id, reader_locale())
             ],
         }
         for attempt, title, content in db.session.execute(query)

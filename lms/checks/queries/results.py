@@ -258,9 +258,9 @@ def _discrimination(attempts: Sequence[_First], key: str) -> float | None:
     """How well a question parts those who know much from those who know little: the correlation between whether it was
     right and the share of the other questions that were, from -1 to 1. Null where either is the same for all."""
     pairs = [
-        (int(one.marks[key]), (one.right - one.marks[key]) / (one.total - 1))
-        for one in attempts
-        if key in one.marks and one.total > 1
+        (int(attempt.marks[key]), (attempt.right - attempt.marks[key]) / (attempt.total - 1))
+        for attempt in attempts
+        if key in attempt.marks and attempt.total > 1
     ]
     count = len(pairs)
     if count < SMALL:

@@ -57,7 +57,7 @@ def begin(kind: str) -> None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        log.warning("traces are off: install the extra serai[traces]")
+        log.warning("traces are off: install requirements-extras.txt")
         return
     attributes = {
         "service.name": os.environ.get("OTEL_SERVICE_NAME") or "serai",

@@ -66,6 +66,14 @@ class LectureDeleted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LectureFileChanged(Event):
+    """The content of a lecture's file was replaced, or the file is about to be removed."""
+
+    file_id: int
+    is_removed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class LectureStarted(Event):
     """A lecture is live."""
 

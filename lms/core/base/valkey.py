@@ -74,7 +74,7 @@ class SharedMemory:
         try:
             import valkey
         except ImportError as error:
-            raise BadSetting("LMS_VALKEY_URL cannot be used: install the extra `serai[valkey]`") from error
+            raise BadSetting("LMS_VALKEY_URL cannot be used: install requirements-extras.txt") from error
         self.prefix = f"serai:{blake2b(secret.encode(), digest_size=6, person=b'valkey keys').hexdigest()}:"
         scheme = urlsplit(url).scheme
         self.pool: ConnectionPool = valkey.ConnectionPool.from_url(  # type: ignore[no-untyped-call]

@@ -32,6 +32,7 @@ LASTING = (
     "nominations",
     "recordings",
     "records",
+    "slides",
     "snapshots",
     "speakers",
 )
@@ -54,7 +55,7 @@ def make_store(address: str, config: Config) -> FileStore:
     if not address:
         return FolderFiles(config.folder / "files")
     if find_spec("obstore") is None:
-        raise BadSetting("LMS_FILES cannot be used: install the extra `serai[s3]`")
+        raise BadSetting("LMS_FILES cannot be used: install requirements-extras.txt")
     return S3Files(address, config.folder / "temporary", config.files_access_key, config.files_secret_key)
 
 

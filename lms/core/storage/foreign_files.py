@@ -96,6 +96,9 @@ PROOFS = Lane(memory_mb=512, cpu_seconds=5, clock_seconds=10, answer_mb=1, at_on
 MATERIALS = Lane(memory_mb=1024, cpu_seconds=60, clock_seconds=120, answer_mb=1, at_once=1, wait_seconds=60)
 """Files of lectures, of up to `LMS_MAX_MATERIAL_MB`."""
 
+SLIDES = Lane(memory_mb=1024, cpu_seconds=60, clock_seconds=120, answer_mb=64, at_once=1, wait_seconds=600)
+"""Some pages of a PDF file, as pictures."""
+
 
 def read_foreign(lane: Lane, reader: str, content: bytes | BinaryIO, **options: Any) -> list[Any]:
     """Reads a file in a child process and returns the values that the reader yields, as JSON values. An open file is

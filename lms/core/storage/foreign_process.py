@@ -102,7 +102,7 @@ def _answer(stream: BinaryIO, reader: Reader, head: dict[str, Any]) -> None:
     except DomainError as error:
         faults = error.faults if isinstance(error, Invalid) else (Fault(error.message),)
         kind = Invalid.__name__ if isinstance(error, Invalid) else type(error).__name__
-        _send(stream, {"error": kind, "faults": [(one.reason, one.field, one.row) for one in faults]})
+        _send(stream, {"error": kind, "faults": [(fault.reason, fault.field, fault.row) for fault in faults]})
     except (MemoryError, RecursionError):
         raise
     except Exception:

@@ -127,12 +127,12 @@ def describe_countries(countries: Sequence[Country], *, locale: str) -> list[Des
     codes = {one.id: one.code for one in list_countries()} if any(one.merged_into_id for one in countries) else {}
     return [
         DescribedCountry(
-            one,
-            names[one.code],
-            spans.get(one.id, []),
-            codes[one.merged_into_id] if one.merged_into_id is not None else None,
+            country,
+            names[country.code],
+            spans.get(country.id, []),
+            codes[country.merged_into_id] if country.merged_into_id is not None else None,
         )
-        for one in countries
+        for country in countries
     ]
 
 

@@ -44,7 +44,7 @@ class Holdings:
     @property
     def valid(self) -> tuple[ShownCertificate, ...]:
         """The certificates that are valid."""
-        return tuple(one for one in self.certificates if one.state is CertificateState.VALID)
+        return tuple(certificate for certificate in self.certificates if certificate.state is CertificateState.VALID)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class OwnSeries:
     @property
     def held(self) -> int:
         """How many lectures were held."""
-        return sum(one.state is LectureState.HELD for one in self.lectures)
+        return sum(lecture.state is LectureState.HELD for lecture in self.lectures)
 
     @property
     def count(self) -> int:
@@ -53,7 +53,7 @@ class OwnSeries:
     def is_over(self) -> bool:
         """Whether no lecture is to come."""
         over = (LectureState.HELD, LectureState.CANCELLED)
-        return bool(self.lectures) and all(one.state in over for one in self.lectures)
+        return bool(self.lectures) and all(lecture.state in over for lecture in self.lectures)
 
 
 def list_own_series(person_id: int, *, by: Actor, at: datetime) -> list[OwnSeries]:
@@ -108,11 +108,11 @@ def list_own_series(person_id: int, *, by: Actor, at: datetime) -> list[OwnSerie
 def _weight(own_series: OwnSeries) -> tuple[bool, bool, float]:
     """Sorts series with live or upcoming lectures first, and past ones last, latest first."""
     open_starts = [
-        one.starts_at.timestamp()
-        for one in own_series.lectures
-        if one.state in (LectureState.LIVE, LectureState.SCHEDULED) and one.starts_at is not None
+        lecture.starts_at.timestamp()
+        for lecture in own_series.lectures
+        if lecture.state in (LectureState.LIVE, LectureState.SCHEDULED) and lecture.starts_at is not None
     ]
-    held = [one.actual_start.timestamp() for one in own_series.lectures if one.actual_start is not None]
+    held = [lecture.actual_start.timestamp() for lecture in own_series.lectures if lecture.actual_start is not None]
     when = -max(held, default=0.0) if own_series.is_over else min(open_starts, default=float("inf"))
     return own_series.is_over, not own_series.is_in, when
 

@@ -98,7 +98,7 @@ def find_all(typed: str, *, by_organisation: bool = False, locale: str = "en", b
     )
     shown: dict[str, Any] = {kind.value: results.of(kind)[:MOST] for kind in ResultKind}
     more = frozenset(kind for kind in ResultKind if len(results.of(kind)) > MOST)
-    return replace(results, **shown, more=more, series_of=series_shared_with([one.id for one in people], by))
+    return replace(results, **shown, more=more, series_of=series_shared_with([person.id for person in people], by))
 
 
 def _certificates(typed: str, people: Sequence[PersonFound], *, by: Actor) -> list[ShownCertificate]:

@@ -50,7 +50,7 @@ def shown_of(
     series_id: int, differences: Sequence[OutcomeDifference], effects: CertificateChanges | None, *, by: Actor
 ) -> ShownChanges:
     """Returns what the address asks for: `show` a group (default: the first that has anybody), and its `page`."""
-    counts = {kind.value: sum(len(one.people(kind)) for one in differences) for kind in ChangeKind}
+    counts = {kind.value: sum(len(difference.people(kind)) for difference in differences) for kind in ChangeKind}
     lists: Mapping[str, Sequence[Any]] = vars(effects) if effects is not None else {}
     counts |= {name: len(found) for name, found in lists.items()}
     group_name = request.args.get("show", "")

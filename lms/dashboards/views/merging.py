@@ -123,7 +123,7 @@ def choose_merge(public_id: str) -> ResponseReturnValue:
         "dashboards/choose_merge.html",
         person=profile.person,
         typed=typed,
-        hits=[one for one in hits if one.id != profile.person.id][:FOUND],
+        hits=[hit for hit in hits if hit.id != profile.person.id][:FOUND],
         possible=[other for other in alike if other.similarity.score >= OFFERED],
         namesakes=[other for other in alike if other.similarity.score < OFFERED],
     )

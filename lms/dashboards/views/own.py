@@ -16,7 +16,7 @@ from lms.catalogue.rules import room_is_open
 from lms.certificates.queries.behind import Behind, BehindPage, list_behind_by_series
 from lms.certificates.queries.certificates import list_of_person
 from lms.core.base.lists import ListRequest
-from lms.core.base.roles import Role
+from lms.core.base.roles import Actor, Role
 from lms.core.text.i18n import _, _l
 from lms.core.time import clock
 from lms.dashboards import rules
@@ -52,9 +52,7 @@ def me() -> ResponseReturnValue:
     """Shows the reader's own lectures, progress in each series, attendance and certificates."""
     by, at = current_actor(), clock.now()
     assert by.person_id is not None
-    joined = [
-        own for own in list_own_series(by.person_id, by=by, at=at) if own.enrolment.status in _IN or own.attendance
-    ]
+    joined = _joined(by.person_id, by=by, at=at)
     lectures = [lecture for own in joined if own.is_in for lecture in own.lectures]
     live = [lecture for lecture in lectures if lecture.state is LectureState.LIVE]
     upcoming = rules.upcoming_lectures(lectures, at)[:NEXT]
@@ -82,6 +80,12 @@ def me() -> ResponseReturnValue:
         questions=list_open(by.person_id, [row.series for row in joined if row.enrolment.status in _IN], at=at),
         suggested=[] if joined else list_upcoming(by=by, at=at, limit=3),
     )
+
+
+def _joined(person_id: int, *, by: Actor, at: datetime) -> list[OwnSeries]:
+    """The series in which somebody has a place, or has attended something."""
+    own_series = list_own_series(person_id, by=by, at=at)
+    return [own for own in own_series if own.enrolment.status in _IN or own.attendance]
 
 
 def _latest_first(joined: Sequence[OwnSeries]) -> list[PersonAttendance]:

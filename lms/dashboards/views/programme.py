@@ -120,8 +120,7 @@ def series(slug: str) -> ResponseReturnValue:
         standing=stands if attendances is not None else None,
         newcomer=stands if attendances is None else None,
         to_earn_in=find_next_to_earn(shown, by=by, at=at) if stands is not None and not stands.can_be_earned else None,
-        checks=own_published(shown.id, by.person_id, at=at) if is_in and by.person_id is not None else [],
-        questions=list_open(by.person_id, [shown], at=at) if place.is_active and by.person_id is not None else [],
+        **_asked_of_reader(shown, place, by=by, at=at),
         feedback=_own_feedback(shown, attendances, by=by, at=at),
         may_edit=may_edit,
         leads_to_room=(may_edit or is_in) and LectureState.LIVE in states,
@@ -135,6 +134,17 @@ def series(slug: str) -> ResponseReturnValue:
         interpretation=sorted({code for lecture in lectures for code in lecture.interpretation}),
         **_feed_of(shown, lectures),
     )
+
+
+def _asked_of_reader(shown: Series, place: OwnPlace, *, by: Actor, at: datetime) -> dict[str, Any]:
+    """The knowledge checks for the reader who is enrolled, and the questions at enrolment that are open."""
+    if by.person_id is None:
+        return {"checks": [], "questions": []}
+    is_in = place.status == EnrolmentStatus.ENROLLED
+    return {
+        "checks": own_published(shown.id, by.person_id, at=at) if is_in else [],
+        "questions": list_open(by.person_id, [shown], at=at) if place.is_active else [],
+    }
 
 
 def _own_feedback(
@@ -258,12 +268,16 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         is_overdue=rules.is_overdue(shown, at),
         is_late=rules.is_late(shown, at),
         structured=structured.lecture(shown) if is_found() else None,
-        picture=cards.address_of_card(
-            "dashboards.lecture_picture", cards.lecture_card(shown, all_of_series), lecture_id=shown.id
-        )
-        if is_found()
-        else None,
+        picture=_picture_of_lecture(shown, all_of_series),
     )
+
+
+def _picture_of_lecture(shown: Lecture, lectures: Sequence[Station]) -> str | None:
+    """As `_picture_of_series`, of a lecture among those of its series."""
+    if not is_found():
+        return None
+    card = cards.lecture_card(shown, lectures)
+    return cards.address_of_card("dashboards.lecture_picture", card, lecture_id=shown.id)
 
 
 def _own_attendance(shown: Lecture, by: Actor) -> object | None:

@@ -29,9 +29,9 @@ from lms.enrolment.quota_files import TEMPLATE as QUOTAS
 from lms.mail import rendering
 from lms.mail.kinds import MailKind
 from lms.mail.outbox import ALL_SERIES
-from lms.people.actions.files import NOMINEES_TEMPLATE, PEOPLE_TEMPLATE
 from lms.people.actions.mails import choose_mails
 from lms.people.forms import MAIL_WORDS
+from lms.people.people_files import NOMINEES_TEMPLATE, PEOPLE_TEMPLATE
 from lms.people.queries.persons import contact_of
 from lms.reports.actions.opening_balances import TEMPLATE as OPENING
 from lms.web.pages.locale import reader_locale

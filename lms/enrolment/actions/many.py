@@ -19,8 +19,9 @@ from lms.enrolment.actions.places import come_back, insert_rows, lock, required_
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus, SeatKind, SeatReason
 from lms.enrolment.queries.rows import day_of, standing_of
 from lms.enrolment.queries.sharing import known_to
-from lms.people.actions.files import StagedPeople, publish_people, reject_unknown_nameless, stage_people
+from lms.people.actions.files import publish_people
 from lms.people.models import new_public_id
+from lms.people.people_files import StagedPeople, reject_unknown_nameless, stage_people
 from lms.people.queries.countries import countries_of
 
 

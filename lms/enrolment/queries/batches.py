@@ -17,7 +17,8 @@ from lms.core.base.roles import Actor
 from lms.core.database.session import db, read, read_column
 from lms.enrolment.models import Enrolment, EnrolmentBatch, EnrolmentBatchEntry, EnrolmentStatus
 from lms.enrolment.queries.rows import SPEAKS, Registered, country_on, day_of, speaking
-from lms.enrolment.queries.series import count_by_status, kept_countries, kept_seats, seats_for
+from lms.enrolment.queries.seats import kept_countries, kept_seats, seats_for
+from lms.enrolment.queries.series import count_by_status
 from lms.enrolment.queries.sharing import hidden_among, labels_of
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of

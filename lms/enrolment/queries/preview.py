@@ -12,8 +12,8 @@ from lms.enrolment import rules
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.answers import LaterQuestions, questions_to_come
 from lms.enrolment.queries.rows import day_of, standing_of
-from lms.enrolment.queries.series import kept_seats, seats_for
-from lms.people.actions.files import PersonRow, StagedPeople
+from lms.enrolment.queries.seats import kept_seats, seats_for
+from lms.people.people_files import PersonRow, StagedPeople
 from lms.people.queries.countries import countries_of, country_ids
 from lms.people.queries.persons import ids_by_email
 

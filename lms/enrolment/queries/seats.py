@@ -1,15 +1,16 @@
-"""Whether the seats of a series, its quotas and their ledger agree."""
+"""Seats that are kept for countries, and whether the seats of a series, its quotas and their ledger agree."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import case, func, select
 
 from lms.catalogue.models import Series
-from lms.core.database.session import read
+from lms.core.database.session import read, read_column
 from lms.core.text.i18n import _
-from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus, SeatEntry, SeatKind
+from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentSource, EnrolmentStatus, SeatEntry, SeatKind
 
 Seats = Mapping[tuple[int, SeatKind, int | None], int]
 """How many seats of a series are taken, by how they were got and, where of a quota, of which country's."""
@@ -70,3 +71,47 @@ def _quotas() -> Sequence[Any]:
     """The quotas: series, country, seats used, and seats that are still kept."""
     unused = case((CountryQuota.released_at.is_(None), CountryQuota.seats - CountryQuota.used), else_=0)
     return read(select(CountryQuota.series_id, CountryQuota.country_id, CountryQuota.used, unused))
+
+
+def count_quota_seats(series_ids: Collection[int], country_id: int) -> dict[int, dict[EnrolmentSource, int]]:
+    """How many seats of a country's quotas people have who are enrolled, by series and how they came into it.
+
+    Callers check permission.
+    """
+    query = (
+        select(Enrolment.series_id, Enrolment.source, func.count())
+        .where(
+            Enrolment.series_id.in_(series_ids),
+            Enrolment.seat_country_id == country_id,
+            Enrolment.seat_kind == SeatKind.QUOTA,
+            Enrolment.status == EnrolmentStatus.ENROLLED,
+        )
+        .group_by(Enrolment.series_id, Enrolment.source)
+    )
+    counted: dict[int, dict[EnrolmentSource, int]] = {}
+    for series_id, source, count in read(query):
+        counted.setdefault(series_id, {})[source] = count
+    return counted
+
+
+def kept_seats(series_id: int) -> dict[int, int]:
+    """Country → how many seats are kept for it and free."""
+    query = select(CountryQuota.country_id, CountryQuota.seats - CountryQuota.used).where(
+        CountryQuota.series_id == series_id, CountryQuota.released_at.is_(None), CountryQuota.seats > CountryQuota.used
+    )
+    return dict(read(query))
+
+
+def kept_countries(series_id: int, at: datetime) -> set[int]:
+    """The countries for which seats are kept at a moment, free or taken."""
+    query = select(CountryQuota.country_id).where(
+        CountryQuota.series_id == series_id, CountryQuota.released_at.is_(None), CountryQuota.kept_until > at
+    )
+    return set(read_column(query))
+
+
+def seats_for(claims: Counter[int | None], reserved: Mapping[int, int], free: int | None) -> int:
+    """How many people, counted by country, get a seat: of those kept for their country first, then of the free ones."""
+    of_quotas = sum(min(number, claims[country_id]) for country_id, number in reserved.items())
+    others = claims.total() - of_quotas
+    return of_quotas + (others if free is None else min(others, free))

@@ -1,4 +1,4 @@
-"""A series' places: the list, the line, the reader's own place, counts."""
+"""The places of a series: the list, the line, the reader's own place, counts."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,13 +15,14 @@ from lms.core.base.lists import ListRequest
 from lms.core.base.roles import Actor
 from lms.core.database import cache_versions
 from lms.core.database.cache_versions import kept_until_changed
-from lms.core.database.session import db, read, read_column, read_value
+from lms.core.database.session import db, read_column, read_value
 from lms.core.text.i18n import name_key
 from lms.core.text.typed_text import stated
 from lms.enrolment import rules
-from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentSource, EnrolmentStatus, SeatKind
+from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus, SeatKind
 from lms.enrolment.queries.answers import GivenAnswer, given_by, having_answers
 from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolment, speaking
+from lms.enrolment.queries.seats import kept_seats
 from lms.enrolment.queries.sharing import hidden_among, matching_for
 from lms.people.models import Country, Person
 from lms.people.queries.countries import belonging_to, country_by_code, country_codes_of, country_id_of
@@ -227,27 +228,6 @@ def count_unanswered(series: Series, *, by: Actor, at: datetime | None = None) -
     return read_value(select(func.count()).select_from(query.subquery())) or 0
 
 
-def count_quota_seats(series_ids: Collection[int], country_id: int) -> dict[int, dict[EnrolmentSource, int]]:
-    """How many seats of a country's quotas people have who are enrolled, by series and how they came into it.
-
-    Callers check permission.
-    """
-    query = (
-        select(Enrolment.series_id, Enrolment.source, func.count())
-        .where(
-            Enrolment.series_id.in_(series_ids),
-            Enrolment.seat_country_id == country_id,
-            Enrolment.seat_kind == SeatKind.QUOTA,
-            Enrolment.status == EnrolmentStatus.ENROLLED,
-        )
-        .group_by(Enrolment.series_id, Enrolment.source)
-    )
-    counted: dict[int, dict[EnrolmentSource, int]] = {}
-    for series_id, source, count in read(query):
-        counted.setdefault(series_id, {})[source] = count
-    return counted
-
-
 def _conditions(series: Series, filters: SeatFilter, *, by: Actor, day: date) -> list[ColumnElement[bool]]:
     """Returns what holds of the rows of a series that the actor may read and that a filter holds."""
     conditions: list[ColumnElement[bool]] = []
@@ -402,29 +382,6 @@ def _free_seats(series: Series, country_id: int | None) -> int | None:
     if free is None or not series.reserved or country_id is None:
         return free
     return free + kept_seats(series.id).get(country_id, 0)
-
-
-def kept_seats(series_id: int) -> dict[int, int]:
-    """Country → how many seats are kept for it and free."""
-    query = select(CountryQuota.country_id, CountryQuota.seats - CountryQuota.used).where(
-        CountryQuota.series_id == series_id, CountryQuota.released_at.is_(None), CountryQuota.seats > CountryQuota.used
-    )
-    return dict(read(query))
-
-
-def kept_countries(series_id: int, at: datetime) -> set[int]:
-    """The countries for which seats are kept at a moment, free or taken."""
-    query = select(CountryQuota.country_id).where(
-        CountryQuota.series_id == series_id, CountryQuota.released_at.is_(None), CountryQuota.kept_until > at
-    )
-    return set(read_column(query))
-
-
-def seats_for(claims: Counter[int | None], reserved: Mapping[int, int], free: int | None) -> int:
-    """How many people, counted by country, get a seat: of those kept for their country first, then of the free ones."""
-    of_quotas = sum(min(number, claims[country_id]) for country_id, number in reserved.items())
-    others = claims.total() - of_quotas
-    return of_quotas + (others if free is None else min(others, free))
 
 
 def is_over(series_id: int) -> bool:

@@ -39,6 +39,11 @@ def hidden_among(series_id: int, person_ids: Collection[int], *, by: Actor) -> s
     return hidden
 
 
+def names_as_seen(person: Any, hidden: Collection[int], addresses: Mapping[int, str]) -> tuple[str, str | None]:
+    """Full and native name of a person; of one who is hidden (`hidden_among`), the address alone."""
+    return (addresses.get(person.id, ""), None) if person.id in hidden else (person.full_name, person.native_name)
+
+
 def labels_of(series_id: int, names: Mapping[int, str], *, by: Actor) -> dict[int, str]:
     """The names of these people (by id), or the address of those whose name is hidden from the actor in this series."""
     hidden = hidden_among(series_id, names, by=by)

@@ -1,4 +1,4 @@
-"""The pages of enrolment: into a series and out of it, the staff's list, and files."""
+"""The pages of enrolment: into a series and out of it, and the staff's list with its files."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -12,19 +12,17 @@ from lms.catalogue.models import Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.series import get_series, get_series_id
 from lms.catalogue.rules import OPEN_STATES, may_edit_series
-from lms.core.base.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.base.lists import ListRequest
 from lms.core.base.roles import Actor, Role
-from lms.core.text.i18n import _, _l, _n, _p
+from lms.core.text.i18n import _, _l, _p
 from lms.core.time import clock
 from lms.enrolment import mailing
-from lms.enrolment.actions import by_address, many, places
-from lms.enrolment.actions import many as files
+from lms.enrolment.actions import by_address, places
 from lms.enrolment.batch_actions import ENROLMENT_CHANGES
-from lms.enrolment.forms import EnrolForm, FileForm
+from lms.enrolment.forms import EnrolForm
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.answers import CHOICES, GIVEN, NOT_GIVEN, list_questions, values_of
-from lms.enrolment.queries.preview import preview_enrolments
 from lms.enrolment.queries.rows import find_enrolment, get_enrolment
 from lms.enrolment.queries.series import (
     Seat,
@@ -61,7 +59,6 @@ from lms.web.lists.parts import (
 from lms.web.lists.routes import list_files
 from lms.web.lists.view import ListView
 from lms.web.pages.locale import reader_locale
-from lms.web.request.bodies import upload_limit
 from lms.web.request.guards import SIGNED_IN, allow
 from lms.web.request.identity import current_actor
 
@@ -75,7 +72,8 @@ def _series_page(slug: str) -> ResponseReturnValue:
     return redirect(url_for("dashboards.series", slug=slug), 303)
 
 
-def _list_page(slug: str) -> ResponseReturnValue:
+def back_to_list(slug: str) -> ResponseReturnValue:
+    """Goes to the list of enrolments."""
     return redirect(url_for("enrolment.series_enrolments", slug=slug), 303)
 
 
@@ -187,7 +185,7 @@ def series_enrolments(slug: str) -> ResponseReturnValue:
                 form.form_errors.append(error.message)
             else:
                 _say_where(row, by)
-                return _list_page(slug)
+                return back_to_list(slug)
         status = 422
     return enrolments.page(form=form), status
 
@@ -408,12 +406,12 @@ def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
     status = EnrolmentStatus(target)
     if status is EnrolmentStatus.WITHDRAWN and not request.form.get("confirm"):
         if row.status not in ACTIVE:
-            return _list_page(slug)
+            return back_to_list(slug)
         try:
             check_can_withdraw(row.status, is_over=is_over(series.id))
         except Refused as error:
             flash(error.message, "wrong")
-            return _list_page(slug)
+            return back_to_list(slug)
         action = url_for("enrolment.decide", slug=slug, enrolment_id=enrolment_id)
         back = url_for("enrolment.series_enrolments", slug=slug)
         return _ask_to_withdraw(row, series, back=back, action=action, is_self=False)
@@ -422,69 +420,4 @@ def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
     if status is EnrolmentStatus.WITHDRAWN:  # the list of this person alone, where “Enrol again” takes it back
         q = get_seat(row, by=by).label
         return redirect(url_for("enrolment.series_enrolments", slug=slug, q=q, open=enrolment_id, _anchor="who"), 303)
-    return _list_page(slug)
-
-
-# Files, in two steps: look, then take
-
-
-def _import_series(slug: str, by: Actor) -> Series:
-    if not by.is_administrator:
-        raise Forbidden
-    return get_series(slug, by=by)
-
-
-@bp.route("/series/<slug>/enrolments/import", methods=["GET", "POST"])
-@upload_limit
-@allow(Role.ADMINISTRATOR)
-def import_file(slug: str) -> ResponseReturnValue:
-    """Uploads a file of people for a preview. Nothing is saved in the series."""
-    by = current_actor()
-    series = _import_series(slug, by)
-    form, status = FileForm(), 200
-    if request.method == "POST":
-        status = 422
-        if form.validate():
-            content, name = form.file.data.read(), form.file.data.filename or ""
-            try:
-                files.keep_file(series.id, content, name=name, by=by, at=clock.now())
-            except (Invalid, TooLarge, WrongKind) as error:
-                form.file.errors = [error.message]
-                status = error.status
-            else:
-                return redirect(url_for("enrolment.import_preview", slug=slug), 303)
-    return render_template("enrolment/import.html", series=series, form=form), status
-
-
-@bp.route("/series/<slug>/enrolments/import/preview", methods=["GET", "POST"])
-@allow(Role.ADMINISTRATOR)
-def import_preview(slug: str) -> ResponseReturnValue:
-    """Previews the import of a file, then imports its good rows or cancels."""
-    by = current_actor()
-    series = _import_series(slug, by)
-    file = files.find_file(series.id, by=by, at=clock.now())
-    if request.method == "POST" and request.form.get("do") == "leave":
-        files.drop_file(series.id, by=by)
-        flash(_("Nothing was saved."), "done")
-        return _list_page(slug)
-    if file is None:
-        flash(_("There is no file to preview. Choose the file again."), "wrong")
-        return redirect(url_for("enrolment.import_file", slug=slug), 303)
-    if request.method == "POST":
-        if request.form.get("mark") != file.mark:
-            flash(_("Another file was chosen in the meantime. This is a preview of that file."), "wrong")
-            return redirect(url_for("enrolment.import_preview", slug=slug), 303)
-        try:
-            answer = many.publish_enrolments(series.id, file.people, skip_bad_rows=True, by=by, at=clock.now())
-        except DomainError as error:
-            flash(error.message, "wrong")
-            return redirect(url_for("enrolment.import_preview", slug=slug), 303)
-        files.drop_file(series.id, by=by)
-        flash(_n("%(num)s person was enrolled.", "%(num)s people were enrolled.", answer.created), "done")
-        for note in answer.notes:
-            flash(note, "")
-        return _list_page(slug)
-    preview = preview_enrolments(series.id, file.people, by=by)
-    return render_template(
-        "enrolment/preview.html", series=series, preview=preview, file_name=file.name, mark=file.mark
-    )
+    return back_to_list(slug)

@@ -56,9 +56,9 @@ def _decide(
     for nomination in rows:
         nomination.decided_at, nomination.decided_by_id, nomination.reason = at, by.person_id, reason
     if decision is Decision.APPROVE:
-        for nomination in [one for one in rows if is_answered(one)]:
+        for nomination in [row for row in rows if is_answered(row)]:
             settle(nomination, by=by, at=at)
-        invite(series, [one for one in rows if one.state is NominationState.SUBMITTED], at=at)
+        invite(series, [row for row in rows if row.state is NominationState.SUBMITTED], at=at)
     else:
         for nomination in rows:
             end(nomination, NominationState.REJECTED, why=SeatReason.REFUSED, by=by, at=at)
@@ -72,8 +72,8 @@ def _record(verb: str, series_id: int, rows: Sequence[Nomination], *, by: Actor,
         by=by,
         at=at,
         series=series_id,
-        nomination=[one.id for one in rows],
-        person=[one.person_id for one in rows if one.person_id is not None],
+        nomination=[row.id for row in rows],
+        person=[row.person_id for row in rows if row.person_id is not None],
     )
 
 
@@ -113,7 +113,7 @@ def take_back_each(ids: Collection[int], decision: Decision, *, by: Actor, at: d
 def _why_kept(rows: Sequence[Nomination], decision: Decision) -> dict[int, DecidedState]:
     """Which decisions of one series cannot be taken back, and why."""
     if decision is Decision.APPROVE:
-        return {one.id: state for one in rows if (state := _why_stays_approved(one)) is not None}
+        return {row.id: state for row in rows if (state := _why_stays_approved(row)) is not None}
     again = _nominated_again(rows)
     unchanged = {}
     for nomination in rows:
@@ -135,9 +135,9 @@ def _why_stays_approved(nomination: Nomination) -> DecidedState | None:
 def _nominated_again(rows: Sequence[Nomination]) -> set[tuple[int, str]]:
     """Country and address of those who have an open nomination in the series of these rows."""
     query = select(Nomination.country_id, Nomination.email_key).where(
-        Nomination.series_id.in_({one.series_id for one in rows}),
+        Nomination.series_id.in_({row.series_id for row in rows}),
         Nomination.state.in_(OPEN),
-        among(Nomination.email_key, [one.email_key for one in rows]),
+        among(Nomination.email_key, [row.email_key for row in rows]),
     )
     return {(country_id, key) for country_id, key in db.session.execute(query)}
 
@@ -147,7 +147,7 @@ def _tell_rejected(nominations: Collection[Nomination], reason: str, *, at: date
     contacts = contact_of(list({one.nominated_by_id for one in nominations if one.nominated_by_id is not None}))
     mails = []
     for person_id, contact in contacts.items():
-        of_nominator = [one for one in nominations if one.nominated_by_id == person_id]
+        of_nominator = [nomination for nomination in nominations if nomination.nominated_by_id == person_id]
         code = db.session.get_one(Country, of_nominator[0].country_id).code
         mails.append(
             mail_to(

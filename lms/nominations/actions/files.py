@@ -24,8 +24,8 @@ from lms.nominations.models import Nomination
 from lms.nominations.queries.checking import CheckedNominees, check_nominees
 from lms.nominations.queries.profile_requests import ChangedProfile, count_asked, to_ask
 from lms.nominations.rules import check_can_nominate
-from lms.people.actions.files import NOMINEE_COLUMNS, PersonRow, stage_people
 from lms.people.models import Country
+from lms.people.people_files import NOMINEE_COLUMNS, PersonRow, stage_people
 
 JOB: Final = "nominate_file"
 LARGE: Final = 5_000

@@ -60,7 +60,7 @@ def _forget(which: ColumnElement[bool], *, by: Actor, at: datetime) -> None:
         nomination.native_name = nomination.organisation = nomination.job_title = nomination.reason = None
         nomination.language = None
     db.session.flush()
-    _end_links([one.id for one in rows])
+    _end_links([row.id for row in rows])
 
 
 def _end_links(ids: Sequence[int]) -> None:

@@ -72,8 +72,8 @@ def _sent_lately(series_id: int, nominations: Sequence[Nomination], *, at: datet
         Nomination.series_id == series_id,
         Nomination.state == NominationState.INVITED,
         or_(Nomination.invited_at > since, Nomination.reminded_at > since),
-        among(Nomination.email_key, [one.email_key for one in nominations]),
-        ~among(Nomination.id, [one.id for one in nominations]),
+        among(Nomination.email_key, [nomination.email_key for nomination in nominations]),
+        ~among(Nomination.id, [nomination.id for nomination in nominations]),
     )
     return set(db.session.scalars(query))
 
@@ -137,19 +137,8 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
     zones = {row.id: main_zone(row.code) or "" for row in countries.values()}
     people = contact_of([one.person_id for one in nominations if one.person_id is not None])
     claimed = has_claimed(list(people))
-    question_counts = count_to_come(
-        series.id,
-        [
-            (
-                one.person_id if one.person_id in claimed else None,
-                countries[one.country_id].code,
-                one.sector.value if one.sector else None,
-            )
-            for one in nominations
-        ],
-        by=SYSTEM,
-        at=at,
-    )
+    readers = [_reader_of(nomination, claimed, countries[nomination.country_id]) for nomination in nominations]
+    question_counts = count_to_come(series.id, readers, by=SYSTEM, at=at)
     names = _names([one.nominated_by_id for one in nominations if one.nominated_by_id is not None])
     mails: list[dict[str, Any]] = []
     for nomination, secret, questions in zip(nominations, secrets, question_counts, strict=True):
@@ -182,6 +171,14 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
     post_mails(mails)
 
 
+def _reader_of(
+    nomination: Nomination, claimed: Collection[int], country: Country
+) -> tuple[int | None, str, str | None]:
+    """The reader of the questions at enrolment: a person with an account or null, a country and a sector."""
+    person_id = nomination.person_id if nomination.person_id in claimed else None
+    return person_id, country.code, nomination.sector.value if nomination.sector else None
+
+
 def language_of(nomination: Nomination) -> str:
     """The language in which to write to a nominee who has no account."""
     chosen = nomination.language
@@ -209,7 +206,7 @@ def pass_on(series: Series, ended: Sequence[Nomination], *, at: datetime) -> Non
 
 def _posted(nominations: Sequence[Nomination]) -> set[int]:
     """Which of these nominations a mail was posted for."""
-    keys = _mail_keys([one.id for one in nominations])
+    keys = _mail_keys([nomination.id for nomination in nominations])
     query = select(OutboxMail.dedupe_key).where(among(OutboxMail.dedupe_key, keys))
     return {keys[key] for key in db.session.scalars(query)}
 
@@ -222,7 +219,7 @@ def _mail_keys(nomination_ids: Collection[int]) -> dict[str, int]:
 
 
 def _countries(nominations: Sequence[Nomination]) -> Any:
-    return select(Country).where(Country.id.in_({one.country_id for one in nominations}))
+    return select(Country).where(Country.id.in_({nomination.country_id for nomination in nominations}))
 
 
 def _names(person_ids: Collection[int]) -> dict[int, str]:
@@ -264,7 +261,7 @@ def revoke_invitations(nominations: Sequence[Nomination], *, at: datetime) -> No
 
 def stop_invitations(nominations: Sequence[Nomination], *, at: datetime) -> None:
     """Within an action: invitations to these nominations that are not sent yet never are."""
-    _stop_mails(_mail_keys([one.id for one in nominations]), at=at)
+    _stop_mails(_mail_keys([nomination.id for nomination in nominations]), at=at)
 
 
 def _stop_mails(keys: Collection[str], *, at: datetime) -> None:

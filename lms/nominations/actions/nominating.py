@@ -23,8 +23,8 @@ from lms.nominations.models import OPEN, Nomination, NominationState
 from lms.nominations.queries.checking import CheckedNominees, check_nominees
 from lms.nominations.queries.profile_requests import ChangedProfile
 from lms.nominations.rules import check_can_nominate, may_nominate
-from lms.people.actions.files import PersonRow
 from lms.people.models import new_public_id
+from lms.people.people_files import PersonRow
 
 
 @dataclass
@@ -140,7 +140,7 @@ def submit_drafts(public_ids: Collection[str], *, by: Actor, at: datetime) -> tu
     place left. Those that are no drafts any more are left out. Raises NotFound, Refused."""
     sent = drafts_left = 0
     for series, drafts in _own(public_ids, [NominationState.DRAFTED], by=by, at=at):
-        for country_id in {one.country_id for one in drafts}:
+        for country_id in {draft.country_id for draft in drafts}:
             check_can_nominate(series, by, country_id)
         if is_over(series.id):
             raise Refused(_("This series is over. All its lectures have been held."))

@@ -15,7 +15,7 @@ from lms.core.text.translations import reader_text
 from lms.nominations.actions.letters import EndorsementLetter, drop_letters, keep_letter
 from lms.nominations.actions.nominating import Nominated, nominate
 from lms.nominations.models import Nomination, NominationState
-from lms.people.actions.files import PersonRow
+from lms.people.people_files import PersonRow
 
 
 @dataclass(frozen=True)

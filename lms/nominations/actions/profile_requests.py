@@ -42,11 +42,11 @@ def ask_to_confirm(changed: Sequence[ChangedProfile], *, country_id: int, by: Ac
         raise NotFound
     one_at_a_time(f"profile requests {country_id}")
     changes = to_ask(changed, at=at)
-    contacts = contact_of([one.person_id for one in changes])
-    changes = [one for one in changes if one.person_id in contacts]
+    contacts = contact_of([change.person_id for change in changes])
+    changes = [change for change in changes if change.person_id in contacts]
     if not changes:
         return 0
-    secrets = {one.person_id: new_secret() for one in changes}
+    secrets = {change.person_id: new_secret() for change in changes}
     _insert(changes, secrets, country_id=country_id, by=by, at=at)
     asker = db.session.get(Person, by.person_id) if by.person_id is not None else None
     country = db.session.get_one(Country, country_id).code
@@ -70,24 +70,24 @@ def ask_to_confirm(changed: Sequence[ChangedProfile], *, country_id: int, by: Ac
         for one in changes
     ]
     post_mails(mails)
-    audit.record("nomination.ask_profile", by=by, at=at, person=[one.person_id for one in changes])
+    audit.record("nomination.ask_profile", by=by, at=at, person=[change.person_id for change in changes])
     return len(changes)
 
 
 def _insert(
     profiles: Sequence[ChangedProfile], secrets: Mapping[int, str], *, country_id: int, by: Actor, at: datetime
 ) -> None:
-    hashes = {one.person_id: hash_secret(secrets[one.person_id]) for one in profiles}
+    hashes = {profile.person_id: hash_secret(secrets[profile.person_id]) for profile in profiles}
     rows = [
         {
-            "person_id": one.person_id,
+            "person_id": profile.person_id,
             "country_id": country_id,
             "asked_by_id": by.person_id,
-            "secret_hash": hashes[one.person_id],
+            "secret_hash": hashes[profile.person_id],
             "asked_at": at,
             "expires_at": at + INVITATION_LASTS,
         }
-        for one in profiles
+        for profile in profiles
     ]
     insert_many(ProfileRequest.__table__, rows)
     made = select(ProfileRequest.person_id, ProfileRequest.id).where(
@@ -97,9 +97,9 @@ def _insert(
     )
     ids: dict[int, int] = dict(read(made))
     changes = [
-        {"request_id": ids[one.person_id], "field": each.field, "value": each.value}
-        for one in profiles
-        for each in one.differences
+        {"request_id": ids[profile.person_id], "field": each.field, "value": each.value}
+        for profile in profiles
+        for each in profile.differences
     ]
     insert_many(RequestedChange.__table__, changes)
 
@@ -125,14 +125,14 @@ def answer_request(secret: str, answers: Mapping[ProfileField, bool | None], *, 
     if actor is None:
         raise Refused(_("Your account is disabled. Contact the organiser."))
     differences = open_differences(request, person)
-    missing = [one.field.value for one in differences if answers.get(one.field) is None]
+    missing = [difference.field.value for difference in differences if answers.get(difference.field) is None]
     if missing:
         raise Invalid(faults=[Fault(field=field, reason=_("Choose an answer.")) for field in missing])
-    accepted = {one.field.value: one.value for one in differences if answers[one.field]}
+    accepted = {difference.field.value: difference.value for difference in differences if answers[difference.field]}
     if accepted:
         change_profile(person.public_id, accepted, by=actor, at=at, today=at.date())
     request.answered_at = at
-    open_fields = {one.field for one in differences}
+    open_fields = {difference.field for difference in differences}
     for change in request.changes:  # what the profile says already needs no answer
         change.accepted = change.field not in open_fields or bool(answers[change.field])
     audit.record("nomination.answer_profile", by=actor, at=at, person=person.id)

@@ -14,8 +14,8 @@ def hold_seats(series_id: int, drafts: Sequence[Nomination], *, by: Actor, at: d
     """Within an action: those of the drafts that can go out, in their order: each with a seat of its country's quota,
     or without one where no quota is kept for the country."""
     going: list[Nomination] = []
-    for country_id in dict.fromkeys(one.country_id for one in drafts):
-        of_country = [one for one in drafts if one.country_id == country_id]
+    for country_id in dict.fromkeys(draft.country_id for draft in drafts):
+        of_country = [draft for draft in drafts if draft.country_id == country_id]
         quota = seats.find_quota(series_id, country_id)
         if quota is None or not quota.is_kept(at):
             going += of_country
@@ -63,4 +63,4 @@ def let_go(nomination: Nomination) -> seats.HeldSeat | None:
 
 def people_of(nominations: Sequence[Nomination]) -> list[int]:
     """Returns whose these nominations are, of those that are known."""
-    return [one.person_id for one in nominations if one.person_id is not None]
+    return [nomination.person_id for nomination in nominations if nomination.person_id is not None]

@@ -17,8 +17,8 @@ from lms.enrolment.rules import ACTIVE
 from lms.nominations.models import OPEN, Nomination
 from lms.nominations.queries.profile_requests import ChangedProfile, compare
 from lms.nominations.rules import what_is_wrong_with
-from lms.people.actions.files import PersonRow
 from lms.people.models import Country, Gender, Person, PersonEmail, Sector
+from lms.people.people_files import PersonRow
 from lms.people.queries.countries import belonging_to
 from lms.people.rules import email_key
 

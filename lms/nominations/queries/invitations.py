@@ -85,7 +85,7 @@ class Invitation:
     @property
     def interpretation(self) -> list[str]:
         """The languages into which lectures are interpreted."""
-        return sorted({code for one in self.lectures for code in one.interpretation})
+        return sorted({code for lecture in self.lectures for code in lecture.interpretation})
 
     @property
     def coming(self) -> list[Station]:
@@ -151,6 +151,6 @@ def _state(nomination: Nomination, lectures: Sequence[Station], *, is_old: bool)
     if nomination.series.visibility is not Visibility.PUBLIC:
         return InvitationState.CLOSED
     if is_over(nomination.series_id):
-        was_given = any(one.state is LectureState.HELD for one in lectures)
+        was_given = any(lecture.state is LectureState.HELD for lecture in lectures)
         return InvitationState.OVER if was_given else InvitationState.CANCELLED
     return InvitationState.OPEN

@@ -119,7 +119,7 @@ class KnownNominee:
 
 def nominees_known(nominations: Sequence[Nomination]) -> dict[int, KnownNominee]:
     """The people whom these nominations name, by `person_id`. Callers check permission."""
-    ids = [one.person_id for one in nominations if one.person_id is not None]
+    ids = [nomination.person_id for nomination in nominations if nomination.person_id is not None]
     rows = read(select(Person.id, Person.canonical_id, Person.public_id).where(among(Person.id, ids)))
     first, second = aliased(Person), aliased(Person)
     canonical_ids = [row.canonical_id for row in rows]

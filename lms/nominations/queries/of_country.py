@@ -21,7 +21,7 @@ from lms.core.base.roles import Actor
 from lms.core.database.bulk import among
 from lms.core.database.session import db, read, read_column
 from lms.enrolment.models import CountryQuota, EnrolmentSource, SeatKind
-from lms.enrolment.queries.series import count_quota_seats
+from lms.enrolment.queries.seats import count_quota_seats
 from lms.nominations.models import Nomination, NominationState
 from lms.nominations.queries.listing import NominationFilter, matching
 from lms.nominations.rules import may_nominate

@@ -13,9 +13,9 @@ from lms.core.database.bulk import among
 from lms.core.database.session import db, read, read_value
 from lms.nominations.models import Nomination, ProfileField, ProfileRequest, RequestedChange
 from lms.nominations.rules import REMIND_EVERY
-from lms.people.actions.files import PersonRow
 from lms.people.models import Person
 from lms.people.passwords import hash_secret
+from lms.people.people_files import PersonRow
 from lms.people.queries.persons import members
 
 
@@ -147,7 +147,7 @@ def open_differences(request: ProfileRequest, person: Person) -> list[ProfileDif
     order = list(ProfileField)
     changes = sorted(request.changes, key=lambda change: order.index(change.field))
     differences = [ProfileDifference(one.field, getattr(person, one.field) or "", one.value) for one in changes]
-    return [one for one in differences if one.now != one.value]
+    return [difference for difference in differences if difference.now != difference.value]
 
 
 @dataclass(frozen=True)

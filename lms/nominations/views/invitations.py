@@ -65,7 +65,7 @@ def _page(shown: Invitation, typed: AcceptInvitationForm | DeclineInvitationForm
         series=shown.series,
         form=typed if isinstance(typed, AcceptInvitationForm) else AcceptInvitationForm.of(shown),
         declining=typed if isinstance(typed, DeclineInvitationForm) else DeclineInvitationForm(formdata=None),
-        stops=[{"state": states[one.id]} for one in shown.lectures],
+        stops=[{"state": states[lecture.id]} for lecture in shown.lectures],
     )
     return page, 422 if typed is not None and is_open else _STATUS.get(shown.state, 200)
 

@@ -18,6 +18,7 @@ from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.operations.checks.model import CheckContext, Finding, fault, ok, warning
 from lms.reports import recount
+from lms.reports.recounted_rows import RecountRows
 
 AHEAD = timedelta(minutes=2)
 """An event that is recorded as later than now by more than this is a fault."""
@@ -134,7 +135,7 @@ def check_facts(context: CheckContext) -> Iterator[Finding]:
     """Whether the facts that figures are counted from are what the rows say."""
     if context.is_quick:
         return
-    differing = recount.facts_differences(recount.RecountRows(clock.reporting_zone()))
+    differing = recount.facts_differences(RecountRows(clock.reporting_zone()))
     db.session.rollback()
     for line in differing[:_SHOWN]:
         yield fault(_("facts"), line, _("Run `lms report rebuild`, then `lms report verify`."))

@@ -242,7 +242,7 @@ def undo_country_change(code: str, *, expected: int, by: Actor, at: datetime) ->
 
 def last_change(country_id: int) -> audit.AuditEntry | None:
     """The last change of a country's names, region, last day or notices."""
-    return next((one for one in audit.list_entries("country", country_id) if one.verb == "change_country"), None)
+    return next((entry for entry in audit.list_entries("country", country_id) if entry.verb == "change_country"), None)
 
 
 def _is_as(state: Mapping[str, Any], noted: Mapping[str, Any] | None) -> bool:

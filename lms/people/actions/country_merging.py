@@ -122,7 +122,7 @@ def _checked_reason(text: str) -> str:
 def _held(*codes: str) -> list[Country]:
     """The rows of these codes as they are in the database now; nobody else changes them until the action ends."""
     countries = [listed_country(code) for code in codes]
-    ids = [one.id for one in countries if one is not None]
+    ids = [country.id for country in countries if country is not None]
     if len(ids) < len(codes):
         raise NotFound
     query = select(Country).where(Country.id.in_(ids)).order_by(Country.id).with_for_update()

@@ -228,12 +228,11 @@ def list_grants(person_id: int, *, by: Actor) -> list[tuple[RoleGrant, Country |
 
 @dataclass(frozen=True)
 class LinkView:
-    """The data of the page behind a one-time link; `purpose` is confirm, reset or sign_in.
+    """The data of the page behind a one-time link.
 
     `following`: the page that was wanted when the link was asked for.
     """
 
-    purpose: str
     full_name: str
     email: str
     has_password: bool
@@ -244,19 +243,19 @@ class LinkView:
     """Whether it only says that the address of the account works."""
 
 
-def look_at_link(secret: str, *, at: datetime) -> LinkView | None:
-    """The purpose of a one-time link; None if it is unknown, used or too old. The secret is the authority."""
-    link = find_link(secret, *LinkPurpose, at=at)
+def look_at_link(secret: str, purpose: LinkPurpose, *, at: datetime) -> LinkView | None:
+    """A one-time link for this purpose; None if it is for another, unknown, used or too old. The secret is the
+    authority."""
+    link = find_link(secret, purpose, at=at)
     if link is None:
         return None
     person = db.session.get(Person, link.person_id) if link.person_id is not None else None
     account = db.session.get(Account, link.person_id) if link.person_id is not None else None
     return LinkView(
-        purpose=link.purpose.value,
         full_name=str(link.payload.get("full_name") or (person.full_name if person is not None else "")),
         email=str(link.payload.get("email") or link.address_key or ""),
         has_password=account is not None and account.password_hash is not None,
-        needs_consent=link.purpose is LinkPurpose.CONFIRM and not link.payload.get("consent"),
+        needs_consent=purpose is LinkPurpose.CONFIRM and not link.payload.get("consent"),
         is_claim=person is not None,
         following=link.payload.get("following"),
         is_check=bool(link.payload.get("is_check")),

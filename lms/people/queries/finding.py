@@ -113,7 +113,7 @@ def find_people(
     addresses: dict[int, str] = {}
     if scope is None and not by_organisation and len(ids) <= MOST:
         addresses = _by_address(typed)
-        ids += [(one,) for one in addresses]
+        ids += [(address,) for address in addresses]
     return _described([one for (one,) in ids], words, addresses, by_organisation=by_organisation, day=day)
 
 

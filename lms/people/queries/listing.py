@@ -65,7 +65,7 @@ def list_people(request: ListRequest, *, country_id: int | None, day: date, by: 
     person_ids: Sequence[int] = ()
     if request.q:
         hits = find_people(tuple(search_words(request.q)), typed=request.q, day=day, by=by)
-        person_ids = [one.id for one in hits]
+        person_ids = [hit.id for hit in hits]
         conditions.append(among(Person.id, person_ids[:MOST]))
     if role := request.filters.get("role"):
         holders = select(_Holder.canonical_id).join(RoleGrant, RoleGrant.person_id == _Holder.id)

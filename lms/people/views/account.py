@@ -15,7 +15,7 @@ from lms.people.actions.factors import check_owner
 from lms.people.actions.persons import change_profile
 from lms.people.actions.privacy import erase_person, export_person
 from lms.people.forms import ChangePasswordForm, EraseForm, NewAddressForm, ProfileForm, TokenForm
-from lms.people.models import ApiToken
+from lms.people.models import ApiToken, LinkPurpose
 from lms.people.queries.access import list_tokens, look_at_link
 from lms.people.queries.countries import notice_in
 from lms.people.queries.factors import second_factor_of
@@ -217,8 +217,8 @@ def ask_address_change() -> ResponseReturnValue:
 def change_address(secret: str) -> ResponseReturnValue:
     """Changes the address of an account with the link e-mailed to the new one, or notes that its own one works."""
     at = clock.now()
-    shown = look_at_link(secret, at=at)
-    if shown is None or shown.purpose != "change_address":
+    shown = look_at_link(secret, LinkPurpose.CHANGE_ADDRESS, at=at)
+    if shown is None:
         return render_template("people/link_gone.html"), 404
     if request.method == "POST":
         with flash_refusal():

@@ -15,6 +15,7 @@ from lms.people.actions.attempts import TooManyFailures, WrongCode, WrongCredent
 from lms.people.actions.factors import check_otp
 from lms.people.actions.links import ask_reset, ask_sign_in_link
 from lms.people.forms import AddressForm, NewPasswordForm, OtpForm, RegisterForm, SignInForm, ZoneForm
+from lms.people.models import LinkPurpose
 from lms.people.queries.access import LinkView, look_at_link
 from lms.people.rules import CONSENT_VERSION
 from lms.people.views.blueprint import (
@@ -129,8 +130,8 @@ def send_sign_in_link() -> ResponseReturnValue:
 def sign_in_link(secret: str) -> ResponseReturnValue:
     """Signs in with an e-mailed link, after confirmation. Sets a password if there is none."""
     at = clock.now()
-    shown = look_at_link(secret, at=at)
-    if shown is None or shown.purpose != "sign_in":
+    shown = look_at_link(secret, LinkPurpose.SIGN_IN, at=at)
+    if shown is None:
         return render_template("people/link_gone.html"), 404
     if not shown.has_password:
         return _set_password(secret, shown)
@@ -190,8 +191,8 @@ def register() -> ResponseReturnValue:
 def confirm(secret: str) -> ResponseReturnValue:
     """Confirms an e-mail address and sets the first password."""
     at = clock.now()
-    shown = look_at_link(secret, at=at)
-    if shown is None or shown.purpose != "confirm":
+    shown = look_at_link(secret, LinkPurpose.CONFIRM, at=at)
+    if shown is None:
         return render_template("people/link_gone.html"), 404
     form, status = NewPasswordForm(), 200
     if form.is_submitted():
@@ -236,8 +237,8 @@ def forgot() -> ResponseReturnValue:
 @throttle_sign_ins
 def reset(secret: str) -> ResponseReturnValue:
     """Sets a new password with an e-mailed link."""
-    shown = look_at_link(secret, at=clock.now())
-    if shown is None or shown.purpose != "reset":
+    shown = look_at_link(secret, LinkPurpose.RESET, at=clock.now())
+    if shown is None:
         return render_template("people/link_gone.html"), 404
     return _set_password(secret, shown)
 

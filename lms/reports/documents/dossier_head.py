@@ -114,7 +114,7 @@ def _participants_note(dossier: Dossier, share: float | None) -> str | None:
     opening = dossier.totals.opening
     if not dossier.totals.totals.participants and opening is not None and opening.attendances:
         return _("not known from totals")
-    return _("%(share)s %% of the programme", share=number(share)) if share else None
+    return _("%(share)s%% of the programme", share=number(share)) if share else None
 
 
 def _attendances_note(dossier: Dossier) -> str | None:

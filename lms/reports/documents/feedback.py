@@ -9,7 +9,7 @@ from lms.core.text.punctuation import gap
 from lms.feedback.results import FeedbackResults, GroupResult, QuestionResult
 from lms.feedback.rules import way_names
 from lms.reports.documents.model import Column, Mark, Picture, Point, ReportDocument, Section, Table, Value
-from lms.web.pages.time import number
+from lms.web.pages.time import number, one_decimal
 
 
 def feedback_document(
@@ -71,7 +71,7 @@ def _question(place: int, result: QuestionResult, locale: str) -> Section:
         labels = dict(zip(question.options, words.options, strict=True))
     counts = [(label, result.counts.get(value, 0)) for value, label in labels.items()]
     rows = tuple((label, count, round(100 * count / result.answers, 1)) for label, count in counts)
-    mean = "" if result.mean is None else _("Mean: %(mean)s of 5", mean=number(round(result.mean, 1)))
+    mean = "" if result.mean is None else _("Mean: %(mean)s of 5", mean=one_decimal(result.mean))
     return Section(
         anchor,
         words.text,

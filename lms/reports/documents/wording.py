@@ -10,7 +10,7 @@ from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import FigureReport
 from lms.reports.rules import Group, Ratings
 from lms.web.api.api import rfc3339
-from lms.web.pages.time import moment, number, organiser_zone, short_day, whole_number, zone_city
+from lms.web.pages.time import moment, number, one_decimal, organiser_zone, short_day, whole_number, zone_city
 
 
 def figure_column(name: str) -> Column:
@@ -102,7 +102,9 @@ def written(value: Value, kind: Kind) -> str:
         return f"+{number(value)}" if value > 0 else number(value)
     if kind == "number":
         return whole_number(value)
-    return _("%(n)s %%", n=number(value)) if kind == "percent" else number(value)
+    if kind == "decimal" and isinstance(value, float):
+        return one_decimal(value)
+    return _("%(n)s%%", n=number(value)) if kind == "percent" else number(value)
 
 
 def as_at(document: ReportDocument) -> str:
@@ -123,9 +125,9 @@ def satisfaction(ratings: Ratings, url: str | None = None) -> tuple[Figure, ...]
     if ratings.mean is None or ratings.satisfied_percent is None:
         return ()
     note = _(
-        "of 5, by %(n)s answers; %(share)s %% gave 4 or 5",
+        "of 5, by %(n)s answers; %(share)s%% gave 4 or 5",
         n=number(ratings.answers),
         share=number(ratings.satisfied_percent),
     )
     mean, label = ratings.mean_tenths / 10, _("Satisfaction")
-    return (Figure("satisfaction", label, mean, note=note, url=url, definition="satisfaction", text=number(mean)),)
+    return (Figure("satisfaction", label, mean, note=note, url=url, definition="satisfaction", text=one_decimal(mean)),)

@@ -155,7 +155,7 @@ class FactSelection:
             if name == "partner":
                 per_country = [numbers[one in partners] for _day, partners in self._partners for one in countries]
             elif name == "region":
-                per_country = [numbers[facts.regions.get(one)] for one in countries]
+                per_country = [numbers[facts.regions.get(country)] for country in countries]
             else:
                 per_country = list(countries)
             return "partner" if name == "partner" else "country", np.array(per_country, np.int64)
@@ -166,7 +166,7 @@ class FactSelection:
             values = [owner if name == "series" else facts.languages.get(owner) for owner in owners]
             return "owner", np.array([numbers.get(value, 0) for value in values], np.int64)
         lectures = [facts.lectures.get(owner) for owner in owners]
-        return "owner", np.array([numbers[value_of(one, name)] if one else 0 for one in lectures], np.int64)
+        return "owner", np.array([numbers[value_of(lecture, name)] if lecture else 0 for lecture in lectures], np.int64)
 
     def _index(self, part: SegmentPart, name: str, rows: Rows) -> Column:
         """The owner, the country, the traits, the day, or the country with the day's partners, of some rows."""
@@ -184,7 +184,7 @@ class FactSelection:
         if part.segment.has_days:
             return np.searchsorted(changes, taken(part.segment.columns["day"], rows), "right") - 1
         lectures = (self.facts.lectures.get(owner) for owner in part.segment.owners)
-        days = [one.day.toordinal() if one else 1 for one in lectures]
+        days = [lecture.day.toordinal() if lecture else 1 for lecture in lectures]
         return np.array([bisect_right(changes, day) - 1 for day in days], np.int64)[taken(part.segment.owner, rows)]
 
     # Groups: each combination of values has a number, as in `numpy.ravel_multi_index`

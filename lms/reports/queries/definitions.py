@@ -31,7 +31,7 @@ _TEXTS: Final[dict[str, Any]] = {
     ),
     "attendances": _l(
         "One person in one lecture, present for the share of its actual length, without pauses, that the series "
-        "requires (60 % unless it says otherwise), live, in a group or by replay. The replay counts only in the "
+        "requires (60% unless it says otherwise), live, in a group or by replay. The replay counts only in the "
         "lecture room, for as many days as the series allows. A correction by the instructor overrides the record."
     ),
     "countries": _l(

@@ -146,7 +146,7 @@ def _amounts(figure: str, context: DrilldownContext) -> tuple[Amounts, int]:
     """By filter the rows of each inner key, and all rows."""
     facts = context.selection.facts
     if figure == "sessions":
-        series: Counter[int | None] = Counter([one.series_id for one in context.lectures()])
+        series: Counter[int | None] = Counter([lecture.series_id for lecture in context.lectures()])
         series.update(rows[0].series_id for rows in sessions_before(context).values())
         return {"of_series": series}, series.total()
     if figure == "satisfaction":

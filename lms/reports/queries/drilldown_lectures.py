@@ -75,6 +75,6 @@ def rated_lectures(context: DrilldownContext) -> tuple[dict[int, Ratings], Ratin
     given = {id_: Ratings(*sums) for id_, sums in context.selection.ratings().items()}
     shown = shown_groups({id_: ratings.answers for id_, ratings in given.items()})
     others = [astuple(ratings) for id_, ratings in given.items() if id_ not in shown]
-    ordered = {one.id: given[one.id] for one in context.lectures() if one.id in shown}
+    ordered = {lecture.id: given[lecture.id] for lecture in context.lectures() if lecture.id in shown}
     together = Ratings(*map(sum, zip(*others, strict=True)))
     return ordered, together if together.answers >= FEWEST else Ratings()  # fewer are all that there are

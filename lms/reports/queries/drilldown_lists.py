@@ -259,7 +259,7 @@ def attendances_before(context: DrilldownContext) -> list[Balance]:
 def open_credits(context: DrilldownContext) -> Listed:
     """Person by person of each lecture. Where those of one lecture stay together, only the lectures of a page are
     opened."""
-    lectures = [one for one in context.lectures() if one.id in context.sums]
+    lectures = [lecture for lecture in context.lectures() if lecture.id in context.sums]
     by_lecture = context.request.sort in _BY_LECTURE
     if by_lecture:
         lectures = _in_order_of_lectures(context, lectures)
@@ -291,7 +291,7 @@ def _in_order_of_lectures(context: DrilldownContext, lectures: Sequence[HeldLect
 
 
 def _lecture_by_lecture(context: DrilldownContext, lectures: Sequence[HeldLecture]) -> Listed:
-    ends = list(accumulate(context.sums[one.id][0] for one in lectures))
+    ends = list(accumulate(context.sums[lecture.id][0] for lecture in lectures))
 
     def between(start: int, end: int) -> list[DrilldownRow]:
         rows: list[DrilldownRow] = []

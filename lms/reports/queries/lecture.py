@@ -184,7 +184,7 @@ def _codes_and_names(locale: str) -> dict[int, tuple[str, str]]:
 def _live_stays(lecture: Lecture, people: Collection[int]) -> dict[int, list[Interval]]:
     """The presence of these people in a lecture, replays left out."""
     return {
-        person: [one[:2] for one in intervals if one.source is not Source.REPLAY]
+        person: [interval[:2] for interval in intervals if interval.source is not Source.REPLAY]
         for person, intervals in presence_in(lecture).items()
         if person in people
     }

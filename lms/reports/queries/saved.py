@@ -53,12 +53,12 @@ class DescribedSchedule:
     @property
     def recipients(self) -> list[str]:
         """The addresses of those who get it."""
-        return [one.address for one in self.readers if one.unsubscribed_at is None]
+        return [reader.address for reader in self.readers if reader.unsubscribed_at is None]
 
     @property
     def unsubscribed(self) -> list[str]:
         """The addresses of those who want it no longer."""
-        return [one.address for one in self.readers if one.unsubscribed_at is not None]
+        return [reader.address for reader in self.readers if reader.unsubscribed_at is not None]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from lms.web.lists.parts import Chip, Choice, Select
 from lms.web.lists.routes import list_files, list_page
 from lms.web.lists.view import ListView
 from lms.web.pages.locale import reader_locale
-from lms.web.pages.time import number
+from lms.web.pages.time import one_decimal
 
 LISTED = frozenset({"q", "sort", "page", "size"})
 """The parameters that every list has."""
@@ -142,7 +142,7 @@ def _counted(figure: str, figures: Figures) -> str:
         return shapes.counted(figure, getattr(figures, figure))
     if figures.ratings.mean is None:
         return _("Satisfaction")
-    return _("Satisfaction: %(mean)s of 5", mean=number(figures.ratings.mean_tenths / 10))
+    return _("Satisfaction: %(mean)s of 5", mean=one_decimal(figures.ratings.mean_tenths / 10))
 
 
 @list_files(bp, "/admin/reports/people", *READERS)

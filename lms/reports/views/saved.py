@@ -63,7 +63,7 @@ def _page(public_id: str, status: int = 200, **forms: BaseForm) -> ResponseRetur
     by, at = current_actor(), clock.now()
     row = reading.get_saved(public_id, by=by)
     schedule, readers = reading.find_schedule(row), reading.list_readers(row)
-    listed = [one.address for one in readers if one.unsubscribed_at is None]
+    listed = [reader.address for reader in readers if reader.unsubscribed_at is None]
     if schedule is None and not readers and by.person_id is not None:
         listed = list(addresses_of([by.person_id]).values())
     when: dict[str, Any] = {} if schedule is None else {"rhythm": str(schedule.rhythm), "hour": schedule.hour}
@@ -81,7 +81,7 @@ def _page(public_id: str, status: int = 200, **forms: BaseForm) -> ResponseRetur
         schedule=schedule,
         rhythm=schedule and dict(RHYTHM_NAMES)[schedule.rhythm.value],
         following=schedule and next_due(schedule.rhythm, schedule.hour, at, organiser_zone()).moment,
-        left=[one for one in readers if one.unsubscribed_at is not None],
+        left=[reader for reader in readers if reader.unsubscribed_at is not None],
         sendings=reading.list_sendings(row),
         **given,
     ), status

@@ -92,7 +92,7 @@ def _form_of(lecture: Lecture, by: Actor) -> GroupForm | None:
     if not (is_staff or by.is_focal_point):
         return None
     names = country_names(reader_locale())
-    codes = [one.code for one in list_countries() if is_staff or one.id in by.country_ids]
+    codes = [country.code for country in list_countries() if is_staff or country.id in by.country_ids]
     form = GroupForm()
     countries = grouped_choices({code: names[code] for code in codes}, reader_locale())
     form.offer(countries, group_zones(viewer_zone(), names), viewer_zone())

@@ -62,7 +62,7 @@ class BaseForm(FlaskForm):
 
         def render_field(self, field: Any, render_kw: Mapping[str, Any]) -> Any:
             """Text runs in the direction of its content; addresses and codes from left to right, in either direction of
-            the page.
+            the page. What must be filled in is not called invalid before it was sent, as browsers do.
             """
             attributes = {**(field.render_kw or {}), **render_kw}
             usual_kind = "text" if isinstance(field.widget, TextArea) else getattr(field.widget, "input_type", None)
@@ -73,6 +73,8 @@ class BaseForm(FlaskForm):
                 attributes.setdefault("dir", "ltr")
             elif kind in _WORDS:
                 attributes.setdefault("dir", "auto")
+            if attributes.get("required", field.flags.required):
+                attributes.setdefault("aria-invalid", "true" if field.errors else "false")
             if type(field.widget) is Select:
                 field.widget = QuickSelect(multiple=field.widget.multiple)
             return super().render_field(field, attributes)

@@ -183,6 +183,11 @@ def number(value: float | int) -> str:
     return _number(value, reader_locale())
 
 
+def one_decimal(value: float) -> str:
+    """ "4.0", "4.1": for a mean, whose decimal says how exact it is."""
+    return format_decimal(value, format="#,##0.0", locale=cldr_locale(reader_locale()))
+
+
 def whole_number(value: float | int) -> str:
     """ "268,769" of 268768.5: to the nearest whole number, a half up. Above 0 it is never written as 0."""
     rounded = durations.nearest_whole(value)
@@ -260,7 +265,7 @@ def init_app(app: Flask) -> None:
         "at_start": at_start, "weekday": weekday, "weekday_and_day": weekday_and_day, "day_and_month": day_and_month,
         "clock": time_of_day, "hours": hours, "moment": moment,
         "brief_moment": brief_moment, "beside_time": beside_time, "timestamp": timestamp,
-        "zone_city": zone_city, "number": number, "whole_number": whole_number,
+        "zone_city": zone_city, "number": number, "whole_number": whole_number, "one_decimal": one_decimal,
         "percent_tenths": percent_tenths, "ago": ago, "span": span,
         "minutes": minutes, "needed_minutes": needed_minutes, "whole_minutes": durations.whole_minutes,
         "whole_needed_minutes": durations.needed_minutes, "tenth_minutes": durations.tenth_minutes,

@@ -28,6 +28,7 @@ export class Sources {
     this.peaks = [];
     this.level = 0;
     this.ticks = 0;
+    [this.track] = canvas.captureStream(15).getTracks();
     this.draw();
     new Worker(frames).onmessage = () => this.draw();
     setInterval(() => this.measure(), 200);
@@ -221,6 +222,7 @@ export class Sources {
     const { camera, screen } = this.pictures;
     const { width, height, ticks } = screen ? SCREEN : PICTURE;
     this.ticks += 1;
+    this.track.contentHint = screen ? "detail" : ""; // letters are sharp before they move smoothly
     if (this.canvas.width !== width) Object.assign(this.canvas, { width, height });
     else if (this.ticks % ticks) return;
     this.context.fillStyle = "#05363c";
@@ -243,9 +245,5 @@ export class Sources {
     this.context.font = "600 28px sans-serif";
     this.context.textAlign = "center";
     this.context.fillText(this.title, width / 2, height / 2, width * 0.9);
-  }
-
-  stream() {
-    return new MediaStream([...this.canvas.captureStream(15).getVideoTracks(), this.sound]);
   }
 }

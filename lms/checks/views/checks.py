@@ -1,233 +1,44 @@
-"""Pages of knowledge checks: the question bank of a series, its checks, attempts, and results.
+"""Pages of knowledge checks of a series: attempts, and results.
 
 Without JavaScript, each button of an attempt saves the answers of its page. With it (`check.js`) they are saved as they
 are given, kept in the browser while there is no connection, and sent again.
 """
 
-import io
-from datetime import datetime
-
-from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.catalogue.queries.series import get_series
-from lms.checks import gift, questions, rules
+from lms.checks import rules, shown_questions
 from lms.checks.actions import attempts as attempt_actions
-from lms.checks.actions import bank as bank_actions
 from lms.checks.actions import checks as check_actions
 from lms.checks.forms import (
-    BankQuestionForm,
     CheckForm,
     CheckTextsForm,
     ExtraTimeForm,
-    QuestionFileForm,
-    QuestionTextsForm,
     answers_in,
     check_kind_words,
-    kind_words,
 )
 from lms.checks.lists import CheckResults
-from lms.checks.models import AttemptState, BankQuestion, Check, QuestionKind
-from lms.checks.qti import writing as qti
+from lms.checks.models import AttemptState, Check
 from lms.checks.queries import checks as queries
 from lms.checks.queries.checks import Sitting
-from lms.checks.queries.results import count_results, item_shares
-from lms.checks.questions import languages_of_question, name_of
-from lms.core.base.errors import DomainError, Invalid, NotFound
-from lms.core.base.roles import Actor, Role
-from lms.core.text.i18n import _, _n
-from lms.core.text.translations import base_of, is_language, main_language, one_spelling
+from lms.checks.queries.results import count_results
+from lms.checks.views.bank import STAFF, bp, other_language
+from lms.core.base.errors import Invalid, NotFound
+from lms.core.base.roles import Role
+from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.web.forms.forms import whole
 from lms.web.forms.languages import language_choices
 from lms.web.lists.routes import list_files, list_page
-from lms.web.pages.time import number, viewer_zone
-from lms.web.request.bodies import upload_limit
+from lms.web.pages.time import viewer_zone
 from lms.web.request.guards import SIGNED_IN, allow
 from lms.web.request.identity import current_actor
 
-STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
 READERS = (Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.REPORTER)
 RESULTS = "/series/<slug>/checks/<int:check_id>/results"
-bp = Blueprint("checks", __name__, template_folder="templates")
-bp.add_app_template_filter(name_of, "question_name")
-
-
-@bp.get("/series/<slug>/question-bank")
-@allow(*STAFF)
-def question_bank(slug: str) -> ResponseReturnValue:
-    """The questions of a series that knowledge checks are made of."""
-    return _bank(slug)
-
-
-def _bank(slug: str, form: QuestionFileForm | None = None, preview: bank_actions.QuestionsPreview | None = None) -> str:
-    by = current_actor()
-    series = queries.get_series_to_edit(slug, by=by)
-    rows = queries.list_questions(series, by=by)
-    if form is None:
-        form = QuestionFileForm(formdata=None)
-        form.offer(main_language(series))
-    return render_template(
-        "checks/bank.html",
-        series=series,
-        rows=rows,
-        languages=sorted({code for row in rows for code in languages_of_question(row.definition)}),
-        shares=item_shares(series, by=by),
-        kinds=kind_words(),
-        form=form,
-        preview=preview,
-        max_mb=bank_actions.MAX_FILE_MB,
-    )
-
-
-@bp.post("/series/<slug>/question-bank/import")
-@allow(*STAFF)
-@upload_limit
-def import_questions(slug: str) -> ResponseReturnValue:
-    """Shows what the questions of a GIFT or QTI file would add, and adds them once that is confirmed (`staged`)."""
-    form, by, at = QuestionFileForm(), current_actor(), clock.now()
-    form.offer(main_language(queries.get_series_to_edit(slug, by=by)))
-    if not form.validate():
-        return _bank(slug, form), 422
-    try:
-        if "staged" not in request.form:
-            return _bank(slug, form, _previewed(slug, form.language.data or "", by=by, at=at))
-        answer = bank_actions.confirm_questions(slug, request.form["staged"], by=by, at=at)
-    except Invalid as error:
-        form.take(error)
-        return _bank(slug, form), 422
-    except DomainError as error:
-        if not error.message:
-            raise
-        form.form_errors.append(error.message)
-        return _bank(slug, form), error.status
-    added = _n("%(n)s question added.", "%(n)s questions added.", answer.created, n=number(answer.created))
-    flash(_("Texts saved: %(n)s.", n=number(answer.updated)) if answer.updated else added, "done")
-    return redirect(url_for(".question_bank", slug=slug), 303)
-
-
-def _previewed(slug: str, language: str, *, by: Actor, at: datetime) -> bank_actions.QuestionsPreview:
-    sent = request.files.get("file")
-    if sent is None or not sent.filename:
-        raise Invalid("file", _("Choose a file."))
-    content = sent.read(bank_actions.MAX_FILE_MB * 1024 * 1024 + 1)
-    return bank_actions.preview_questions(slug, content, len(content), language=language, by=by, at=at)
-
-
-@bp.get("/series/<slug>/question-bank.<format>")
-@allow(*STAFF)
-def export_questions(slug: str, format: str) -> Response:
-    """Downloads the question bank as GIFT (`gift`), of which comments name questions of kinds that the format does not
-    have, or as a package of QTI (`qti-2.1`, `qti-3.0`). `language`: the texts in another language than the main one, of
-    the questions that have any; a file in it comes back into this language by the names of its questions."""
-    by = current_actor()
-    series = queries.get_series_to_edit(slug, by=by)
-    rows = queries.list_questions(series, by=by)
-    language = _other_language(series)
-    items = [(row.id, row.kind, questions.exported(row.id, row.definition, language)) for row in rows]
-    if language:
-        slug = f"{slug}-{language}"
-    version = format.removeprefix("qti-")
-    if format == "gift":
-        text, left_out = gift.write((kind, definition) for _id, kind, definition in items)
-        comments = "".join(f"// Not in this format: {' '.join(name.split())}\n" for name in left_out)
-        content, kind, name = f"{comments}\n{text}".encode(), "text/plain; charset=utf-8", f"{slug}.gift.txt"
-    elif format != version and version in qti.VERSIONS:
-        content = qti.write(iter(items), version)
-        kind, name = "application/zip", f"{slug}-{format}.zip"
-    else:
-        raise NotFound
-    answer: Response = send_file(io.BytesIO(content), kind, as_attachment=True, download_name=name)
-    answer.headers["Cache-Control"] = "private, no-store"
-    return answer
-
-
-@bp.route("/series/<slug>/question-bank/new", methods=["GET", "POST"])
-@allow(*STAFF)
-def new_question(slug: str) -> ResponseReturnValue:
-    """Adds a question; its `kind` is in the address."""
-    kind = request.args.get("kind", QuestionKind.ONE.value)
-    if kind not in {one.value for one in QuestionKind}:
-        raise NotFound
-    return _edit_question(slug, None, QuestionKind(kind))
-
-
-@bp.route("/series/<slug>/question-bank/<int:question_id>", methods=["GET", "POST"])
-@allow(*STAFF)
-def edit_question(slug: str, question_id: int) -> ResponseReturnValue:
-    """Changes a question. People who have begun a check with it finish with the question as it was."""
-    by = current_actor()
-    series = queries.get_series_to_edit(slug, by=by)
-    row = queries.get_question(series, question_id, by=by)
-    if language := _other_language(series):
-        return _translate_question(series, row, language)
-    return _edit_question(slug, row, row.kind)
-
-
-def _other_language(series: Series) -> str:
-    """The language whose texts the address asks for; empty for the main one. Raises NotFound for no language."""
-    language = one_spelling(request.args.get("language", ""))
-    if language and not is_language(language):
-        raise NotFound
-    return "" if base_of(language) == base_of(main_language(series)) else language
-
-
-def _translate_question(series: Series, row: BankQuestion, language: str) -> ResponseReturnValue:
-    by, status, slug, question_id = current_actor(), 200, series.slug, row.id
-    form = QuestionTextsForm(row.definition, language, request.form if request.method == "POST" else None)
-    if request.method == "POST":
-
-        def work() -> None:
-            bank_actions.translate_question(slug, question_id, language, form.texts(), by=by, at=clock.now())
-
-        refusal = form.attempt(work)
-        if refusal is None:
-            flash(_("Question saved."), "done")
-            return redirect(url_for(".edit_question", slug=slug, question_id=question_id), 303)
-        status = refusal
-        series = queries.get_series_to_edit(slug, by=by)
-        row = queries.get_question(series, question_id, by=by)
-    return render_template("checks/question_texts.html", series=series, row=row, form=form, language=language), status
-
-
-def _edit_question(slug: str, row: BankQuestion | None, kind: QuestionKind) -> ResponseReturnValue:
-    by, status = current_actor(), 200
-    series = queries.get_series_to_edit(slug, by=by)
-    form = BankQuestionForm(kind, row.definition if row else None, request.form if request.method == "POST" else None)
-    if request.method == "POST":
-        row_id = row.id if row else None
-
-        def work() -> None:
-            bank_actions.save_question(slug, row_id, kind, form.definition(), by=by, at=clock.now())
-
-        refusal = form.attempt(work)
-        if refusal is None:
-            flash(_("Question saved."), "done")
-            return redirect(url_for(".question_bank", slug=slug), 303)
-        status = refusal
-        series = queries.get_series_to_edit(slug, by=by)
-    page = render_template(
-        "checks/question.html",
-        series=series,
-        form=form,
-        kind=kind,
-        kinds=kind_words(),
-        question_id=row.id if row else None,
-        languages=languages_of_question(row.definition) if row else [],
-        further=language_choices(),
-    )
-    return page, status
-
-
-@bp.post("/series/<slug>/question-bank/<int:question_id>/delete")
-@allow(*STAFF)
-def delete_question(slug: str, question_id: int) -> ResponseReturnValue:
-    """Takes a question out of the bank, where no check has it."""
-    bank_actions.retire_question(slug, question_id, by=current_actor(), at=clock.now())
-    flash(_("Question deleted."), "done")
-    return redirect(url_for(".question_bank", slug=slug), 303)
 
 
 @bp.get("/series/<slug>/checks")
@@ -293,7 +104,7 @@ def edit_check(slug: str, check_id: int) -> ResponseReturnValue:
     by = current_actor()
     series = queries.get_series_to_edit(slug, by=by)
     row = queries.get_check(series, check_id, by=by)
-    if language := _other_language(series):
+    if language := other_language(series):
         return _translate_check(series, row, language)
     return _edit_check(slug, row)
 
@@ -416,7 +227,7 @@ def _page(sitting: Sitting, error: str | None = None) -> ResponseReturnValue:
     count = len(sitting.questions)
     place = min(max(request.values.get("question", 1, type=whole), 1), count)
     if "end" in request.args:
-        return render_template("checks/end.html", sitting=sitting, is_complete=questions.is_complete)
+        return render_template("checks/end.html", sitting=sitting, is_complete=shown_questions.is_complete)
     is_all = "all" in request.args
     page = render_template(
         "checks/attempt.html",
@@ -463,12 +274,12 @@ def _result(sitting: Sitting) -> str:
     marks = sitting.attempt.marks
     rows = [
         {
-            "question": one,
-            "right": marks.get(str(one.id), False),
-            "answer": questions.words_of(one, sitting.answer(one)),
-            "solution": questions.right_words(one.kind, one.texts),
+            "question": question,
+            "right": marks.get(str(question.id), False),
+            "answer": shown_questions.words_of(question, sitting.answer(question)),
+            "solution": shown_questions.right_words(question.kind, question.texts),
         }
-        for one in sitting.questions
+        for question in sitting.questions
     ]
     return render_template(
         "checks/result.html",
