@@ -15,12 +15,11 @@ from lms.core.time import clock
 from lms.people.people_files import country_spellings, read_country
 
 COLUMNS = ("country", "seats", "kept_until")
-_NEXT_YEAR = f"{clock.now().year + 1}-11-30"
 TEMPLATE = FileTemplate(
     COLUMNS,
     (
-        {"country": "KE", "seats": "40", "kept_until": _NEXT_YEAR},
-        {"country": "VN", "seats": "25", "kept_until": _NEXT_YEAR},
+        {"country": "KE", "seats": "40", "kept_until": "{next_year}-11-30"},
+        {"country": "VN", "seats": "25", "kept_until": "{next_year}-11-30"},
     ),
 )
 _HEADINGS = {

@@ -362,14 +362,18 @@ def widths_of(headings: Sequence[str | Year], rows: Sequence[Sequence[object]]) 
 
 @dataclass(frozen=True)
 class FileTemplate:
-    """The columns of a file, in order, and rows that show what belongs there, by column: nobody in them is real."""
+    """The columns of a file, in order, and rows that show what belongs there, by column: nobody in them is real.
+
+    `{next_year}` in an example stands for the year after the one in which the file is written.
+    """
 
     columns: Sequence[str]
     examples: Sequence[Mapping[str, str]]
 
-    def write(self) -> bytes:
-        """The workbook (XLSX)."""
-        rows = [[example.get(column, "") for column in self.columns] for example in self.examples]
+    def write(self, *, at: datetime) -> bytes:
+        """The workbook (XLSX), as of a moment."""
+        years = {"next_year": at.year + 1}
+        rows = [[example.get(column, "").format(**years) for column in self.columns] for example in self.examples]
         buffer = io.BytesIO()
         with Workbook(buffer, zone="UTC") as book:
             book.add_sheet("Template", self.columns, rows, widths=widths_of(self.columns, rows))

@@ -202,6 +202,6 @@ def file_template(table: str) -> ResponseReturnValue:
     template = TEMPLATES.get(table)
     if template is None:
         raise NotFound
-    answer = Response(template.write(), content_type=MIME)
+    answer = Response(template.write(at=clock.now()), content_type=MIME)
     answer.headers["Content-Disposition"] = f'attachment; filename="template-{table}.xlsx"'
     return answer
