@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tools.house import hard_functions, sources
+
 ROOT = Path(__file__).resolve().parents[2]
 LEAST = 60
 """Lines of a module."""
@@ -90,3 +92,8 @@ def test_a_package_holds_more_than_one_module_could() -> None:
         if modules and not list(package.glob("*/__init__.py")) and sum(map(lines_of, modules)) <= MOST:
             small.add(package.relative_to(ROOT / "lms").as_posix())
     assert small == set(SMALL_PACKAGES)
+
+
+def test_no_function_is_too_hard_to_read() -> None:
+    """None is graded D or worse by radon; docs/ARCHITECTURE.md states it."""
+    assert hard_functions(sources("lms")) == []
