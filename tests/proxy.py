@@ -179,16 +179,16 @@ def proxy(
         yield Proxy(f"https://{HOST}:{port}", port, plain_port, folder, certificate)
     finally:
         running.terminate()
-        running.communicate(timeout=10)
+        running.communicate(timeout=60)
 
 
 def _await(running: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 180
     while time.monotonic() < until:
         if running.poll() is not None:
             raise AssertionError(f"nginx ended: {running.communicate()[1].decode()}")
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            socket.create_connection(("127.0.0.1", port), timeout=60).close()
         except OSError:
             time.sleep(0.02)
         else:

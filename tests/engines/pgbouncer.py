@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from sqlalchemy import make_url
 
 from tests.machine import lacks
 from tests.ports import free_port
+from tests.waiting import until
 
 CONNECTIONS = 6
 """Connections to the server: fewer than the site's processes want, so that they share them."""
@@ -57,10 +57,10 @@ def pgbouncer(database_url: str) -> Iterator[str]:
 
 
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _turn in range(200):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        if process.poll() is not None:
-            break
-        time.sleep(0.05)
-    raise AssertionError(f"PgBouncer does not answer: {log.read_text(encoding='utf-8')}")
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text(encoding="utf-8")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 60):
+            return True
+        return False
+
+    until(answers, lambda: f"PgBouncer does not answer: {log.read_text(encoding='utf-8')}")

@@ -100,11 +100,11 @@ def run_storage(folder: Path, *, host: str = "127.0.0.1") -> Iterator[Storage]:
 
 
 def _wait(storage: Storage) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 180
     store = storage.store(storage.folder / "temporary", "ready")
     while True:
         try:
-            urllib.request.urlopen(storage.endpoint, timeout=1)
+            urllib.request.urlopen(storage.endpoint, timeout=60)
         except urllib.error.HTTPError:  # it answers that this is forbidden
             break
         except OSError:

@@ -59,7 +59,8 @@ from tests.operations.conftest import NAMES, NOW, Installation, install
 from tests.reports.conftest import world
 from tests.reports.test_exports import attended, test_from_the_page_to_the_file, test_people_as_lines
 from tests.streaming.media import chunks_of, webm
-from tests.streaming.test_packager import Studio, studio, wait_until
+from tests.streaming.test_packager import Studio, studio
+from tests.waiting import LONGEST, until
 
 __all__ = [
     "_no_files",
@@ -146,9 +147,9 @@ def test_another_packager_continues_a_stream_whose_lease_was_lost(
     leases.release(lease, "killed")
     studio.send(session_id, list(chunks[3:]), first=3)
     stop_streaming(session_id, chunk_count=4, at=clock.now())
-    wait_until(lambda: is_packaged(session_id))
+    until(lambda: is_packaged(session_id))
     stopping.set()
-    second.join(20)
+    second.join(LONGEST)
     epochs = studio.epochs()
     assert len(epochs) >= 2
     assert sum(studio.seconds("v", epoch) for epoch in epochs) == pytest.approx(4, abs=0.3)
@@ -174,13 +175,13 @@ def test_a_packager_killed_during_a_lecture_is_replaced_by_that_of_another_machi
             processes[name] = Forked("packager", environment=environment)
         try:
             studio.send(session_id, list(chunks[:8]))
-            wait_until(lambda: any(epoch.length_ms >= 2000 for epoch in studio.epochs()))
+            until(lambda: any(epoch.length_ms >= 2000 for epoch in studio.epochs()))
             holder, _until = leases.list_leases()[f"stream/{studio.stream().id}"]
             killed = next(name for name in processes if (tmp_path / name / "packager" / holder).exists())
             os.kill(processes[killed].pid, signal.SIGKILL)
             studio.send(session_id, list(chunks[8:]), first=8)
             stop_streaming(session_id, chunk_count=24, at=clock.now())
-            wait_until(lambda: is_packaged(session_id), 60)
+            until(lambda: is_packaged(session_id))
         finally:
             for process in processes.values():
                 with contextlib.suppress(ProcessLookupError):

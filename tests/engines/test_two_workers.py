@@ -19,8 +19,9 @@ from lms.mail.outbox import OutboxMail
 from lms.reports.actions.public import last_refresh
 from lms.reports.models import PublicFigures
 from tests.faults.conftest import Site, own_database
-from tests.faults.test_kills import graduates, wait_until
+from tests.faults.test_kills import graduates
 from tests.faults.test_worker import Postman, ask_for_mail, postman, unsent
+from tests.waiting import until
 
 __all__ = ["postman"]
 pytestmark = pytest.mark.long(seconds=40)
@@ -51,12 +52,12 @@ def test_two_workers_send_each_mail_once_and_one_of_them_keeps_house(site: Site,
     site.within(lambda: ask_for_mail(range(PEOPLE)))
     site.start_worker()
     site.start_worker()
-    wait_until(lambda: site.within(unsent) == 0)
-    wait_until(lambda: site.within(last_refresh) is not None)
+    until(lambda: site.within(unsent) == 0)
+    until(lambda: site.within(last_refresh) is not None)
     # A mail that is posted now leaves at once: both are told of it, and one takes it
     for number in range(PEOPLE, PEOPLE + 20):
         site.within(lambda number=number: ask_for_mail(range(number, number + 1)))
-    wait_until(lambda: site.within(unsent) == 0)
+    until(lambda: site.within(unsent) == 0)
     counts = sent_to(server)
     assert set(counts) == {f"n{number}@kill.example" for number in range(PEOPLE + 20)}
     assert set(counts.values()) == {1}
@@ -79,7 +80,7 @@ def test_what_a_killed_worker_had_taken_the_other_one_does(site: Site, postman: 
         killed.set()
 
     site.start_worker()
-    wait_until(site.workers)
+    until(site.workers)
     server.at = {30: kill}
     site.within(lambda: ask_for_mail(range(PEOPLE)))
     assert killed.wait(60)
@@ -94,10 +95,10 @@ def test_what_a_killed_worker_had_taken_the_other_one_does(site: Site, postman: 
         db.session.execute(update(Job).where(Job.state == JobState.RUNNING).values(leased_until=past))
 
     site.within(run_out)
-    wait_until(lambda: site.within(unsent) == 0)
+    until(lambda: site.within(unsent) == 0)
     counts = sent_to(server)
     assert set(counts) == {f"n{number}@kill.example" for number in range(PEOPLE)}
     # Two threads of the killed worker sent these urgent mails, and each had up to MARK_AFTER not yet marked
     assert sum(counts.values()) <= PEOPLE + 2 * sending.MARK_AFTER + 1
     held = text("SELECT count(*) FROM lease WHERE expires_at > now()")
-    wait_until(lambda: site.within(lambda: db.session.scalar(held) or 0) >= 3)
+    until(lambda: site.within(lambda: db.session.scalar(held) or 0) >= 3)

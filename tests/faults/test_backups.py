@@ -11,7 +11,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ from tests.faults.conftest import Site, own_database
 from tests.faults.forks import Forked
 from tests.faults.test_kills import NOBODY_ANSWERS, Viewers, graduates, rows_of
 from tests.tables import postgresql_tools
+from tests.waiting import until
 
 pytestmark = pytest.mark.long
 PEOPLE = batch_render.FEW
@@ -81,14 +82,6 @@ def done(config: Config, *arguments: object) -> str:
     return output
 
 
-def until(holds: Callable[[], bool]) -> None:
-    for _turn in range(6000):
-        if holds():
-            return
-        time.sleep(0.005)
-    raise AssertionError("it did not happen")
-
-
 @contextlib.contextmanager
 def served(config: Config, port: int) -> Iterator[None]:
     """A restored site, with its worker."""
@@ -98,7 +91,7 @@ def served(config: Config, port: int) -> Iterator[None]:
     running = [begin(config, *command) for command in commands]
 
     def is_ready() -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         with contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/readyz")
             return connection.getresponse().status == 200

@@ -11,7 +11,6 @@ import threading
 import time
 from collections import Counter
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -32,6 +31,7 @@ from lms.live.tokens import make_token
 from lms.people.models import Person, PersonEmail
 from lms.people.people_files import stage_people
 from tests.faults.conftest import Site
+from tests.waiting import until
 
 pytestmark = pytest.mark.long
 NOBODY_ANSWERS = (OSError, http.client.HTTPException)
@@ -93,13 +93,16 @@ def test_heartbeats_that_were_acknowledged_outlive_the_web_process_and_the_whole
     for thread in viewers.threads:
         thread.start()
     for turn in range(6):
-        time.sleep(0.3 + draw.random())
+        before = len(viewers.acknowledged)
+        until(lambda wanted=before + 60: len(viewers.acknowledged) > wanted)
+        time.sleep(draw.random() / 2)  # at any moment
         if turn % 2:
             site.kill()
             site.start()
         else:
             kill(site.web_processes()[:1])
-    time.sleep(0.5)
+    before = len(viewers.acknowledged)
+    until(lambda: len(viewers.acknowledged) > before + 20)
     viewers.stop.set()
     for thread in viewers.threads:
         thread.join(30)
@@ -165,7 +168,7 @@ def test_an_import_is_whole_or_absent_whenever_the_site_dies(site: Site) -> None
         if not turn % 2:
             site.start(worker=False)
         else:
-            wait_until(lambda: answers_again(site))
+            until(lambda: answers_again(site))
         places, taken, astray = standing(site, series.id)
         assert places in (0, count)
         assert (taken, astray) == (places, 0)
@@ -184,13 +187,6 @@ def answers_again(site: Site) -> bool:
         return site.get("/healthz")[0] == 200
     except NOBODY_ANSWERS:
         return False
-
-
-def wait_until(holds: Any, seconds: float = 180) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.05)
 
 
 # Certificates
@@ -281,11 +277,7 @@ def let_lease_run_out() -> None:
 
 def wait_for_job(site: Site, *states: JobState) -> JobState:
     """The state of the job, once it is one of these."""
-    until = time.monotonic() + 120
-    while (job_state := state_of_job(site)) not in states:
-        assert time.monotonic() < until, job_state
-        time.sleep(0.005)
-    return job_state
+    return until(lambda: (state := state_of_job(site)) in states and state, lambda: state_of_job(site))
 
 
 def state_of_job(site: Site) -> JobState:

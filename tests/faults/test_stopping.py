@@ -18,6 +18,7 @@ from tests.faults.conftest import Site, own_database
 from tests.faults.forks import Forked
 from tests.ports import free_port
 from tests.proxy import HOST, Certificate, Proxy, proxy
+from tests.waiting import until
 
 pytestmark = [pytest.mark.long(seconds=60), pytest.mark.xdist_group("nginx")]
 STOP_SECONDS = 3
@@ -35,14 +36,16 @@ def shared(postgresql_url: str, tmp_path: Path) -> Iterator[Site]:
 def serve(site: Site, port: int) -> Forked:
     environment = site.config.environment()
     running = Forked("serve", "--port", port, "--workers", "1", environment=environment)
-    for _turn in range(400):
+
+    def answers() -> bool:
         with contextlib.suppress(OSError, http.client.HTTPException):
-            line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             line.request("GET", "/readyz")
-            if line.getresponse().status == 200:
-                return running
-        time.sleep(0.05)
-    raise AssertionError("the server does not answer")
+            return line.getresponse().status == 200
+        return False
+
+    until(answers, "the server does not answer")
+    return running
 
 
 class Visitor(threading.Thread):
@@ -94,12 +97,7 @@ def test_a_rolling_restart_loses_no_request(shared: Site, tmp_path: Path, certif
 
 def test_a_server_that_stops_takes_its_heartbeat_along(shared: Site) -> None:
     running = serve(shared, free_port())
-    kinds: list[ProcessKind] = []
-    for _turn in range(100):
-        kinds = shared.within(lambda: [row.kind for row in db.session.query(ProcessHeartbeat)])
-        if kinds:
-            break
-        time.sleep(0.1)
+    kinds = until(lambda: shared.within(lambda: [row.kind for row in db.session.query(ProcessHeartbeat)]))
     assert kinds == [ProcessKind.WEB]
     running.send_signal(signal.SIGTERM)
     assert running.wait(60) == 0

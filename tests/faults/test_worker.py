@@ -23,8 +23,9 @@ from lms.live.tokens import make_token
 from lms.mail import outbox, sending
 from lms.mail.outbox import OutboxMail
 from tests.faults.conftest import Site
-from tests.faults.test_kills import Viewers, graduates, let_lease_run_out, state_of_job, wait_for_job, wait_until
+from tests.faults.test_kills import Viewers, graduates, let_lease_run_out, state_of_job, wait_for_job
 from tests.ports import free_port
+from tests.waiting import until
 
 pytestmark = pytest.mark.long(seconds=75)
 
@@ -52,7 +53,7 @@ def test_a_worker_killed_alone_issues_each_certificate_once_while_the_site_goes_
         time.sleep(draw.random() * 0.15)
         if state_of_job(site) is JobState.DONE:
             break
-        wait_until(site.workers)
+        until(site.workers)
         site.kill_worker()
         kills += 1
         # Nobody who reads, writes or watches notices
@@ -62,7 +63,7 @@ def test_a_worker_killed_alone_issues_each_certificate_once_while_the_site_goes_
         assert site.post("/api/v1/series", {"slug": f"while-{turn}", "title": "While it is gone"}, staff)[0] == 201
         # and as long as the lease runs, nobody else takes it
         site.start_worker()
-        wait_until(site.workers)
+        until(site.workers)
         issued = site.within(lambda: count(Certificate))
         assert state_of_job(site) is JobState.RUNNING
         assert site.within(lambda: count(Certificate)) == issued
@@ -138,13 +139,13 @@ def test_a_worker_killed_while_mailing_sends_all_and_the_same_one_under_the_same
         site.start(worker=False)  # the first e-mail ends the worker, perhaps before all processes were seen
         site.start_worker()
         for number in killed_at:
-            wait_until(lambda number=number: len(server.kept) >= number and number not in server.at)
+            until(lambda number=number: len(server.kept) >= number and number not in server.at)
             assert site.get("/series")[0] == 200
             # what is asked for once more under its key is no second mail
             site.within(lambda number=number: ask_for_mail(range(number, number + 5)))
             site.start_worker()
-            wait_until(site.workers)
-        wait_until(lambda: site.within(unsent) == 0)
+            until(site.workers)
+        until(lambda: site.within(unsent) == 0)
     finally:
         site.close()
     assert {to for _id, to in server.kept} == {f"n{number}@kill.example" for number in range(people)}

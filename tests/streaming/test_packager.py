@@ -36,6 +36,7 @@ from lms.streaming.stream_packager import StreamPackager
 from lms.streaming.webm import MAGIC
 from tests.factories import Make
 from tests.streaming.media import chunks_of, later, seconds_of, sized, webm, with_large_frames
+from tests.waiting import LONGEST, until
 
 Chunks = list[bytes | None]
 
@@ -168,12 +169,12 @@ def test_what_was_said_before_somebody_else_ended_the_lecture_is_waited_for(
     studio.send(session_id, chunks[:2])
     thread = threading.Thread(target=studio.packager().run)
     thread.start()
-    wait_until(lambda: len(studio.epochs()) == 1 and not studio.epochs()[0].is_open)
+    until(lambda: len(studio.epochs()) == 1 and not studio.epochs()[0].is_open)
     end_streams(studio.lecture.id, at=clock.now())
     time.sleep(2 * session_runs.LAST_CHUNK_SECONDS)  # the line is slow
     studio.send(session_id, chunks[2:], first=2)
     stop_streaming(session_id, chunk_count=4, at=clock.now())
-    thread.join(30)
+    thread.join(LONGEST)
     assert sum(studio.seconds("a", epoch) for epoch in studio.epochs()) == pytest.approx(4, abs=0.3)
     assert studio.stream().state is StreamState.COMPLETE
 
@@ -226,10 +227,10 @@ def test_after_a_pause_it_continues_where_it_stopped(studio: Studio) -> None:
     studio.send(session_id, chunks[:3])
     thread = threading.Thread(target=studio.packager().run)
     thread.start()
-    wait_until(lambda: len(studio.epochs()) == 1 and not studio.epochs()[0].is_open)
+    until(lambda: len(studio.epochs()) == 1 and not studio.epochs()[0].is_open)
     studio.send(session_id, chunks[3:], first=3)
     stop_streaming(session_id, chunk_count=5, at=clock.now())
-    thread.join(30)
+    thread.join(LONGEST)
     epochs = studio.epochs()
     assert len(epochs) == 2
     assert epochs[1].start_ms == epochs[0].length_ms
@@ -254,9 +255,9 @@ def test_a_killed_ffmpeg_loses_nothing(studio: Studio, monkeypatch: pytest.Monke
     studio.send(session_id, list(chunks_of(webm(), 4)))
     thread = threading.Thread(target=studio.packager().run)
     thread.start()
-    wait_until(lambda: bool(killed))
+    until(lambda: bool(killed))
     stop_streaming(session_id, chunk_count=4, at=clock.now())
-    thread.join(30)
+    thread.join(LONGEST)
     epochs = studio.epochs()
     assert len(epochs) == 2
     assert sum(studio.seconds("v", epoch) for epoch in epochs) == pytest.approx(4, abs=0.3)
@@ -324,7 +325,7 @@ def test_an_encoder_of_a_lecture_is_bounded(studio: Studio, monkeypatch: pytest.
     encoder = Encoder(program, studio.folder / "out", ["a"], segment_seconds=1)
     try:
         proc = Path(f"/proc/{encoder.pid}")
-        wait_until(lambda: b"ffmpeg" in (proc / "cmdline").read_bytes().split(b"\0")[0])
+        until(lambda: b"ffmpeg" in (proc / "cmdline").read_bytes().split(b"\0")[0])
         assert re.search(r"Max address space +1610612736 ", (proc / "limits").read_text())
         assert b"LMS_SECRET" not in (proc / "environ").read_bytes()
         os.kill(encoder.pid, signal.SIGSTOP)
@@ -450,13 +451,6 @@ def test_a_session_without_its_first_chunk_does_not_block(studio: Studio) -> Non
 @action
 def set_start(session_id: str, at: datetime) -> None:
     get_session(session_id).started_at = at
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def test_a_stream_that_could_not_be_begun_is_free_for_others(
