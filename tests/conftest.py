@@ -8,6 +8,7 @@ Each test starts from empty tables with the countries loaded.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from _pytest.terminal import TerminalReporter
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
@@ -27,6 +29,7 @@ from lms.config import Config
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import Base, db
 from lms.web.request.limits import limiter
+from tests import moment
 from tests.cheap import collect_less, make_cheap
 from tests.costs import Costs
 from tests.documented_answers import CheckedClient
@@ -63,12 +66,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="plain",
         help="tls: nginx with the shipped configuration stands between the browser and the site of each journey",
     )
+    moment.add_option(parser)
+    parser.addoption("--failed-to", type=Path, metavar="FILE", help="writes the tests that failed there, a line each")
     parser.addoption("--costs", action="store_true", help="says at the end what took most time of the processor")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    moment.begin(config.getoption("--moment"))
     if config.getoption("--costs"):
         config.pluginmanager.register(Costs())
+
+
+_GROUP = re.compile(r"@[^@\[\]]*$")
+"""The group of a test, after the name of one that ran in a worker."""
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    if (path := config.getoption("--failed-to")) is not None:
+        reports = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
+        names = dict.fromkeys(_GROUP.sub("", report.nodeid) for report in reports)
+        path.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 
 LONG = (b"mark.long", b"mark.every_site", b"mark.databases", b"@given", b"seeds(")

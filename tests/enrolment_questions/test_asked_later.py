@@ -21,8 +21,6 @@ from tests.factories import EARLY, Make
 from tests.forms import token_in
 from tests.nominations.conftest import row
 
-AT = clock.now()
-
 POST = {"key": "post", "kind": "text", "text": "Which border post?", "required": True}
 KENYAN = {"key": "county", "kind": "text", "text": "Which county?", "countries": ["KE"]}
 OFFICIAL = {"key": "since", "kind": "date", "text": "Since when?", "sectors": ["government"]}
@@ -76,11 +74,13 @@ def test_nominees_are_told(app: APIFlask, make: Make) -> None:
     with app.app_context():
         set_questions("customs", [POST, KENYAN], by=SYSTEM, at=EARLY)
         content = FILE.replace("PE", "KE").encode()
-        file_id = keep_file(db.session.merge(series), content, name="a.csv", country_id=kenya, by=focal_point, at=AT)
-        preview = preview_file(find_file(file_id, by=focal_point, at=AT), by=focal_point, at=AT)
+        file_id = keep_file(
+            db.session.merge(series), content, name="a.csv", country_id=kenya, by=focal_point, at=clock.now()
+        )
+        preview = preview_file(find_file(file_id, by=focal_point, at=clock.now()), by=focal_point, at=clock.now())
         assert (preview.questions.people, preview.questions.least, preview.questions.most) == (4, 2, 2)
         db.session.rollback()
-        nominate(series.id, [row("Wambui Kamau")], country_id=kenya, by=focal_point, at=AT)
+        nominate(series.id, [row("Wambui Kamau")], country_id=kenya, by=focal_point, at=clock.now())
         payload = db.session.query(OutboxMail.payload).filter_by(template="nomination_invitation").scalar()
     assert payload["questions"] == [2, 2]
     page = app.test_client().get(f"/invitation/{payload['secret']}").text

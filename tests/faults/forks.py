@@ -27,6 +27,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any, Protocol
 
+from tests import moment
+
 _LONGEST = 1 << 20
 _ROOT = Path(__file__).resolve().parents[2]
 _ROOMS = {"models", "views", "api", "jobs", "handlers", "actions", "queries"}
@@ -160,6 +162,7 @@ def _import_everything() -> None:
         room = module.name.split(".")[2:3]
         if _ROOMS.intersection(room):
             importlib.import_module(module.name)
+    moment.follow()
 
 
 def _fork_on_demand(control: socket.socket) -> list[str]:
