@@ -34,7 +34,17 @@ test: needs-tests $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests validator
 	@echo "Tests: every slice, on SQLite and PostgreSQL, in a real browser; templates, layers and types beside them"
 	@{ $(MAKE) check-structure && $(BIN)/mypy; } >.stamps/checks.txt 2>&1 & checks=$$!
 	@failed=0
-	@$(PYTEST) -n 3 -m "not long" || failed=$$?
+	@$(PYTEST) -n 3 -m "not long" $(if $(SECOND_CHANCE),--failed-to .stamps/failed.txt) || failed=$$?
+	@checked=0; wait $$checks || { cat .stamps/checks.txt; checked=1; }
+	@if [ "$(SECOND_CHANCE)" ]; then $(RUN) tools/second_attempt.py $$([ $$failed = 1 ] || echo --show) && [ $$failed -le 1 ] && failed=0; fi
+	@exit $$((failed + checked))
+
+.PHONY: test-touched
+test-touched: $(VENV)/.dev assets ## runs the tests of the slices that differ from main, style, layers, types, and the quick contracts (SINCE=main)
+	@$(MAKE) check-style
+	@{ $(MAKE) check-structure && $(BIN)/mypy; } >.stamps/checks.txt 2>&1 & checks=$$!
+	@failed=0
+	@$(PYTEST) -n 2 -m "not long" $$($(RUN) tools/touched.py $(or $(SINCE),main)) || failed=$$?
 	@wait $$checks || { cat .stamps/checks.txt; failed=1; }
 	@exit $$failed
 
