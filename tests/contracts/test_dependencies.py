@@ -13,6 +13,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
@@ -118,6 +119,7 @@ def test_the_bill_of_materials_is_valid_and_names_all_that_is_locked(tmp_path: P
     assert werkzeug in depends[flask]
 
 
+@pytest.mark.long
 def test_the_bill_of_materials_is_the_same_for_the_same_locks(tmp_path: Path) -> None:
     written = []
     for name in ("one", "two"):

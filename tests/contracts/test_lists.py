@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import unescape
 from typing import Any
 from urllib.parse import urlencode
@@ -17,6 +17,7 @@ from lms.web.lists.view import ListView
 from tests.contracts.world import World
 
 load_slices()
+pytestmark = pytest.mark.xdist_group("world")
 
 
 def _all(view: type[ListView[Any]]) -> Iterable[type[ListView[Any]]]:
@@ -42,7 +43,12 @@ FILES_WITHOUT_ROWS = {"checks.results", "dashboards.behind", "viewing_groups.gro
 API_PAGES = {"dashboards.admin_series"}
 
 
-@pytest.fixture(params=READABLE, ids=lambda view: view.endpoint)
+def some(views: Sequence[type[ListView[Any]]]) -> list[Any]:
+    """All of them; in `make test` every fourth, which has all that lists share."""
+    return [pytest.param(view, marks=[] if number % 4 == 0 else pytest.mark.long) for number, view in enumerate(views)]
+
+
+@pytest.fixture(params=some(READABLE), ids=lambda view: view.endpoint)
 def listed(request: pytest.FixtureRequest, world: World) -> Page:
     return Page(world, request.param)
 
@@ -139,7 +145,7 @@ def test_lists_with_files_and_with_a_page_of_the_api_are_known(world: World) -> 
     assert pages == API_PAGES
 
 
-@pytest.mark.parametrize("listed", of(FILES), ids=lambda view: view.endpoint, indirect=True)
+@pytest.mark.parametrize("listed", some(of(FILES)), ids=lambda view: view.endpoint, indirect=True)
 def test_its_files_have_the_rows_of_the_page(listed: Page) -> None:
     assert listed.rows()
     headings, *lines = csv.reader(io.StringIO(listed.file("csv").text.removeprefix("\ufeff")))

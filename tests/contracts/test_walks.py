@@ -8,16 +8,17 @@ from bench.site import Bench
 from bench.topics.walks import walks
 
 MOST = {
-    "import a Zoom report": 75,
-    "the same without a time zone": 91,
-    "enrol in a series": 32,  # two look for questions: for the page, and once nobody else can change the series
-    "issue one certificate": 42,
-    "open the exact totals": 17,
-    "open a series": 18,  # one looks for questions that a person who is enrolled has not answered
+    "import a Zoom report": 90,
+    "the same without a time zone": 110,
+    "enrol in a series": 38,
+    "issue one certificate": 50,
+    "open the exact totals": 20,
+    "open a series": 22,
 }
+"""A fifth above what each takes (docs/ARCHITECTURE.md): a statement for each row goes beyond, one more feature does not."""
 
 
-def test_a_walk_takes_no_more_statements_than_before(tmp_path: Path) -> None:
+def test_a_walk_takes_no_statement_for_each_row(tmp_path: Path) -> None:
     bench = Bench(tmp_path, is_tiny=True)
     try:
         rows = {row.what: row.measured for row in walks(bench)}
