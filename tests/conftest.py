@@ -88,6 +88,11 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         path.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    moment.set_for(item)
+
+
 LONG = (b"mark.long", b"mark.every_site", b"mark.databases", b"@given", b"seeds(")
 
 

@@ -2,12 +2,12 @@
 
 It is the same each day, so that no test passes today and fails tomorrow; `pytest --moment 2027-03-28T00:45` has a whole
 run at another one. Processes that `tests/faults/forks.py` forks follow it. What does not is the machine's own clock:
-of files, of other programs, and of browsers, whose pages get the time from the server where it matters.
+of files, of database servers, of other programs and of browsers. Tests in which it meets the product's are marked
+`present`.
 """
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,8 +16,14 @@ from lms.core.time import clock
 
 USUAL = "2026-12-02T08:00"
 """A Wednesday, in UTC."""
-_AHEAD = "SERAI_TESTS_AHEAD"
-"""By how many seconds the product's clock is ahead of the machine's, to processes that tests begin."""
+_PRESENT = timedelta(0)
+
+
+class _Moment:
+    """By how much the product's clock is ahead of the machine's: in the tests of this run, and now."""
+
+    of_tests = _PRESENT
+    now = _PRESENT
 
 
 def add_option(parser: pytest.Parser) -> None:
@@ -25,16 +31,25 @@ def add_option(parser: pytest.Parser) -> None:
     parser.addoption("--moment", default=USUAL, help="when the tests run, in UTC, or `now` (%(default)s)")
 
 
-def begin(moment: str) -> None:
-    """Sets the clock of this process, and of those that it forks later."""
+def begin(asked: str) -> None:
+    """Has the tests of this run begin at a moment, in UTC, or at the present (`now`)."""
     present = datetime.now(UTC)
-    asked = present if moment == "now" else datetime.fromisoformat(moment)
-    ahead = asked.replace(tzinfo=asked.tzinfo or UTC) - present
-    os.environ[_AHEAD] = str(ahead.total_seconds())
-    follow()
+    moment = present if asked == "now" else datetime.fromisoformat(asked)
+    _Moment.of_tests = moment.replace(tzinfo=moment.tzinfo or UTC) - present
+    set_ahead(_Moment.of_tests)
 
 
-def follow() -> None:
-    """Sets the clock of a process that tests began, as theirs is."""
-    ahead = timedelta(seconds=float(os.environ.get(_AHEAD, 0)))
+def set_for(item: pytest.Item) -> None:
+    """Sets the clock for a test."""
+    set_ahead(_PRESENT if item.get_closest_marker("present") else _Moment.of_tests)
+
+
+def ahead() -> timedelta:
+    """By how much the product's clock is ahead of the machine's now."""
+    return _Moment.now
+
+
+def set_ahead(ahead: timedelta) -> None:
+    """Sets the product's clock of this process."""
+    _Moment.now = ahead
     clock.now = lambda: datetime.now(UTC) + ahead

@@ -133,6 +133,7 @@ def test_the_lists_of_states_are_published(client: FlaskClient, app: APIFlask, m
     assert len(answer.data) < 2000
 
 
+@pytest.mark.present
 def test_what_the_doors_give_is_accepted_by_others(
     client: FlaskClient, app: APIFlask, made: Programme, number: str, sign_in: SignIn
 ) -> None:

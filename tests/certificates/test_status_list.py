@@ -179,6 +179,7 @@ def test_the_first_bit_is_the_most_significant() -> None:
     ]
 
 
+@pytest.mark.present
 def test_others_accept_what_was_issued_and_see_its_end(issued: Programme, administrator: Actor, at: datetime) -> None:
     text = row_of("Ada").credential
     address = status_list.address_of(1)

@@ -15,7 +15,7 @@ MOST = {
     "open the exact totals": 20,
     "open a series": 22,
 }
-"""A fifth above what each takes (docs/ARCHITECTURE.md): a statement for each row goes beyond, one more feature does not."""
+"""A fifth above what each takes (docs/ARCHITECTURE.md): a statement for each row is more, one more feature is not."""
 
 
 def test_a_walk_takes_no_statement_for_each_row(tmp_path: Path) -> None:

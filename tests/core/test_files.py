@@ -68,6 +68,7 @@ def test_a_worker_begins_by_clearing_away_what_was_left_half_written(
     assert whole.read_bytes() == b"whole"
 
 
+@pytest.mark.present
 def test_what_somebody_may_still_be_writing_stays(app: APIFlask, left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begin_worker(app, monkeypatch)
     assert left.exists()

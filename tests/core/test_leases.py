@@ -73,6 +73,7 @@ def test_a_lease_is_not_taken_inside_an_action() -> None:
         action(lambda: acquire("job", "first", 30))()
 
 
+@pytest.mark.present
 def test_the_database_tells_the_time(at: datetime) -> None:
     assert abs(leases._now() - clock.now()) < timedelta(seconds=5)
 

@@ -58,6 +58,7 @@ def test_workers_that_were_killed_are_forgotten_after_a_day(at: datetime) -> Non
     assert {row.name for row in db.session.query(ProcessHeartbeat)} == {"two:1", "three:1"}
 
 
+@pytest.mark.present
 def test_the_worker_is_seen_while_it_runs_and_gone_once_it_stopped(app: APIFlask) -> None:
     seen: list[bool] = []
 
@@ -102,6 +103,7 @@ def test_a_heartbeat_is_recorded_by_the_clock_of_the_database(at: datetime) -> N
     assert [(row.seen_at, row.clock_ahead_ms) for row in list_alive(at=at)] == [(at, 90_000)]
 
 
+@pytest.mark.present
 def test_the_clock_of_a_database_on_this_machine_is_alike() -> None:
     ahead = clock_ahead_of_database()
     assert (ahead is None) if is_sqlite() else (ahead is not None and abs(ahead) < timedelta(seconds=2))

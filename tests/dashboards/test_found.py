@@ -16,6 +16,7 @@ from lms.catalogue.queries.lectures import find_lecture
 from lms.catalogue.queries.series import get_series
 from lms.config import BadSetting, Config
 from lms.core.base.roles import ANONYMOUS, SYSTEM
+from lms.core.time import clock
 from lms.dashboards import cards
 from lms.web.api.discovery import alternates, canonical
 from tests.dashboards.conftest import World
@@ -197,7 +198,7 @@ def test_security_txt_is_there_once_a_contact_is_set(
     assert answer.content_type == "text/plain; charset=utf-8"
     fields = dict(line.split(": ", 1) for line in answer.text.splitlines())
     assert fields["Contact"] == "mailto:security@l.example"
-    left = datetime.fromisoformat(fields["Expires"]) - datetime.now(UTC)
+    left = datetime.fromisoformat(fields["Expires"]) - clock.now()
     assert 100 < left.days < 366  # RFC 9116: less than a year
 
 

@@ -320,6 +320,7 @@ def moved(source: FileStore, target: FileStore, *, is_used: bool = False) -> Fil
     return copy_files(source, target, name="there", is_target_used=is_used, tell=silent, at=clock.now())
 
 
+@pytest.mark.present
 def test_files_move_while_the_site_runs(folder: FolderFiles, store: S3Files, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         folder.put(f"certificates/{number}.pdf", b"%d" % number)

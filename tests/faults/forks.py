@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -128,7 +129,9 @@ class _Parent:
         atexit.register(self.close)
 
     def fork(self, arguments: list[str], environment: dict[str, str], output: int) -> int:
-        request = json.dumps({"arguments": arguments, "environment": environment, "folder": str(Path.cwd())}).encode()
+        seconds = moment.ahead().total_seconds()
+        asked = {"arguments": arguments, "environment": environment, "folder": str(Path.cwd()), "ahead": seconds}
+        request = json.dumps(asked).encode()
         with self._turn:
             socket.send_fds(self._socket, [request], [output])
             return int(self._socket.recv(_LONGEST))
@@ -162,7 +165,6 @@ def _import_everything() -> None:
         room = module.name.split(".")[2:3]
         if _ROOMS.intersection(room):
             importlib.import_module(module.name)
-    moment.follow()
 
 
 def _fork_on_demand(control: socket.socket) -> list[str]:
@@ -190,6 +192,7 @@ def _become(control: socket.socket, request: dict[str, Any], output: int) -> lis
     os.environ.update(request["environment"])
     time.tzset()
     os.chdir(request["folder"])
+    moment.set_ahead(timedelta(seconds=request["ahead"]))
     control.send(str(os.getpid()).encode())
     control.close()
     arguments: list[str] = request["arguments"]

@@ -10,6 +10,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from lms.core.time import clock
 from lms.people.queries.countries import country_id_of
 from lms.web.request.bodies import texts_in
 from tests.factories import Make
@@ -129,7 +130,7 @@ def test_a_quotation_that_never_closes_is_a_damaged_file(
 
 def test_reasons_are_kept_as_plain_text(client: FlaskClient, headers: dict[str, str], make: Make) -> None:
     series = make.series(slug="s")
-    begun, ended = datetime(2026, 3, 3, 8, tzinfo=UTC), datetime.now(UTC) + timedelta(hours=1)
+    begun, ended = datetime(2026, 3, 3, 8, tzinfo=UTC), clock.now() + timedelta(hours=1)
     lecture = make.lecture(series, state="held", actual_start=begun, actual_end=ended)
     sent = {"email": "ana@x.example", "full_name": "Ana"}
     assert client.post("/api/v1/series/s/enrolments", json=sent, headers=headers).status_code == 201

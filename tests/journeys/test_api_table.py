@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from lms.core.background import jobs
+from lms.core.time import clock
 from tests.factories import Make
 
 pytestmark = pytest.mark.databases
@@ -110,7 +111,7 @@ def lecture_body(start: datetime, **more: Any) -> dict[str, Any]:
 def test_lectures_and_their_states(app: APIFlask, login: Login) -> None:
     nobody, teacher = Api(app.test_client()), login("teacher")
     login("admin").post("/series", series_body(instructors=["teacher@x.example"]), status=201)
-    start = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=3)
+    start = clock.now().replace(second=0, microsecond=0) + timedelta(days=3)
     body = lecture_body(start, join_url="https://meet.example/1", delivery="link")
     nobody.post("/series/cotton/lectures", body, status=401)
     login("trainee").post("/series/cotton/lectures", body, status=403)
@@ -219,7 +220,7 @@ def test_enrolments_from_a_file(login: Login) -> None:
 def test_taking_part(app: APIFlask, login: Login) -> None:
     admin, teacher, trainee = login("admin"), login("teacher"), login("trainee")
     admin.post("/series", series_body(instructors=["teacher@x.example"]), status=201)
-    start = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=1)
+    start = clock.now().replace(second=0, microsecond=0) + timedelta(days=1)
     made = teacher.post("/series/cotton/lectures", lecture_body(start, join_url="https://meet.example/1"), status=201)
     path = f"/lectures/{made['id']}"
     trainee.post(f"{path}/join", status=403)

@@ -22,6 +22,7 @@ SOON = 20_000
 """Milliseconds within which a turn is seen beside an outside meeting."""
 
 
+@pytest.mark.present
 def test_viewer_follows_looks_back_and_returns(site: Site, sign_in: Callable[[str], Visitor]) -> None:
     make, now = site.make, clock.now()
     teacher = make.person("Lin Yuhan", email="lin@x.example", password=PASSWORD, roles=["instructor"])

@@ -225,6 +225,7 @@ def test_an_upload_is_its_uploaders_alone(
         assert staff.post(f"{sending.path}/files", data={"upload": strange, "audience": "everyone"}).status_code == 404
 
 
+@pytest.mark.present
 def test_what_is_left_of_broken_uploads_goes(
     app: APIFlask, staff: FlaskClient, make: Make, lecture: Lecture, ines: Person, slides: bytes
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -51,7 +51,7 @@ def waiting(make: Make) -> dict[str, str]:
     series = make.series("customs", title="Digital customs", capacity=10, nominations_need_approval=True)
     make.lecture(series, starts_at=clock.now() + timedelta(days=9))
     make.quota(series, "EG", seats=3, kept_until=clock.now() + timedelta(days=30))
-    now = datetime.now(UTC)
+    now = clock.now()
     with make.app.app_context():
         for code, names, since in (("TZ", ["Juma"], timedelta(hours=1)), ("EG", ["Dina", "Karim"], timedelta(days=6))):
             nominate(series.id, people(code, *names), country_id=get_country(code).id, by=SYSTEM, at=now - since)

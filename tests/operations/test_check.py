@@ -248,6 +248,7 @@ def test_damage_and_lost_rows_are_found(healthy: Installation) -> None:
     assert (FAULT, "integrity") in wrong(healthy)
 
 
+@pytest.mark.present
 @pytest.mark.parametrize("installation", ["postgresql"], indirect=True)
 def test_an_index_that_is_not_valid_is_found(healthy: Installation) -> None:
     write("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_person_sort_name'::regclass")(healthy)
@@ -267,6 +268,7 @@ def test_a_mailbox_of_returned_mail_that_cannot_be_read_is_found(healthy: Instal
     assert wrong(healthy) == []
 
 
+@pytest.mark.present
 @pytest.mark.parametrize("installation", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(("seconds", "level"), [(-5, WARNING), (5, WARNING), (40, FAULT)])
 def test_a_clock_that_differs_from_the_database_servers_is_found(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +173,7 @@ def test_a_secret_is_replaced_while_people_stay_signed_in(folder: Path) -> None:
     assert during.test_client().post("/api/v1/lectures/1/presence", json=beat).status_code != 401
     fresh_cookie = signed_in(during, person)
     with during.app_context():
-        at = datetime.now(UTC)
+        at = clock.now()
         check_otp(person.id, TOTP(SECRET).at(at), at=at)
 
     finished = run("keys", "rotate-secret", "--finish")
@@ -188,7 +188,7 @@ def test_a_secret_is_replaced_while_people_stay_signed_in(folder: Path) -> None:
         assert feed == f"/calendar/{shown.secret}.ics"
     assert after.test_client().post("/api/v1/lectures/1/presence", json=beat).status_code == 401
     with after.app_context():
-        at = datetime.now(UTC) + timedelta(minutes=2)
+        at = clock.now() + timedelta(minutes=2)
         check_otp(person.id, TOTP(SECRET).at(at), at=at)
 
 
@@ -211,7 +211,7 @@ def test_a_secret_from_the_settings_is_replaced_by_the_settings(folder: Path, mo
     monkeypatch.delenv("LMS_SECRET_KEY_OLD")
     after = started(folder)
     with after.app_context():
-        at = datetime.now(UTC)
+        at = clock.now()
         check_otp(person.id, TOTP(SECRET).at(at), at=at)
     assert not opens(after, cookie)
 

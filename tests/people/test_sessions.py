@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -215,7 +215,7 @@ def noted(app: APIFlask) -> Iterator[list[str]]:
 def test_use_is_written_once_in_five_minutes_and_after_the_answer(
     app: APIFlask, make: Make, client: FlaskClient, person: Person, noted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = datetime.now(UTC)
+    begun = clock.now()
     make.sign_in(client, person, at=begun)
     counts = []
     for minutes in (0, 4, 5, 6, 9, 10, 3):  # at last the clock was set back
@@ -234,7 +234,7 @@ def test_a_database_that_cannot_be_written_signs_nobody_out(
     def full(*_given: Any, **_more: Any) -> None:
         raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
 
-    make.sign_in(client, person, at=datetime.now(UTC) - HOUR)
+    make.sign_in(client, person, at=clock.now() - HOUR)
     monkeypatch.setattr("lms.people.actions.sessions.note_use", full)
     answer = client.get("/account")
     answer.close()

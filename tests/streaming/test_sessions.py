@@ -89,6 +89,7 @@ def test_a_page_that_was_reloaded_continues_its_own_session(make: Make, lecture:
     assert find_open_session(second.stream_id) == second
 
 
+@pytest.mark.present
 def test_who_comes_back_continues_once_nothing_arrived_for_ten_seconds(make: Make, lecture: Lecture) -> None:
     first, at = begin(make, lecture), clock.now()
     store(first, 0, FIRST)

@@ -235,7 +235,7 @@ def test_a_start_and_an_end_are_undone(ines: Api) -> None:
     for call in ("undo-start", "reopen", "confirm"):
         refused = ines("POST", f"{path}/{call}")
         assert (refused.status_code, refused.json["detail"]) == (409, "This lecture has not begun.")
-    moment = (datetime.now(UTC) - timedelta(minutes=10)).isoformat()
+    moment = (clock.now() - timedelta(minutes=10)).isoformat()
     assert ines("POST", f"{path}/start", {"at": moment}).status_code == 200
     assert ines("POST", f"{path}/end", {}).json["state"] == "held"
     reopened = ines("POST", f"{path}/reopen").json
