@@ -9,7 +9,6 @@ import itertools
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -18,7 +17,6 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import Enum, String, cast, inspect, literal, select, text, update
 from werkzeug.routing import Rule
 
-import lms
 from lms.core.database.session import Base, action, db
 from lms.mail.outbox import OutboxMail
 from lms.mail.rendering import render
@@ -27,6 +25,7 @@ from lms.web.request.hosts import ANY_HOST
 from lms.web.views import is_local
 from tests.contracts.crawl import Crawl
 from tests.contracts.matrix import BODIES, TABLE
+from tests.contracts.sources import trees
 from tests.contracts.world import ROLES, World
 
 pytestmark = pytest.mark.xdist_group("world")
@@ -483,8 +482,8 @@ def test_the_product_fetches_no_address_that_somebody_gave() -> None:
     """
     callers = {"requests", "httpx", "urllib.request", "urllib3", "http.client", "aiohttp", "ftplib", "pycurl"}
     fetching = set()
-    for path in Path(lms.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             fetching |= {f"{path.name}: {name}" for name in names if name in callers}

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from babel.messages.extract import extract_from_dir
-
 from lms.catalogue.forms.series import PolicyForm
 from lms.reports.queries.definitions import _TEXTS
-
-LMS = Path(__file__).parents[2] / "lms"
-
-
-def messages() -> set[str]:
-    extracted = extract_from_dir(
-        LMS,
-        method_map=[
-            ("**.py", "python"),
-            ("**.html", "jinja2.ext.babel_extract"),
-            ("**.txt", "jinja2.ext.babel_extract"),
-        ],
-        options_map={name: {"extensions": "jinja2.ext.i18n", "trimmed": "true"} for name in ("**.html", "**.txt")},
-        keywords={"_": None, "_l": None, "_n": (1, 2), "ngettext": (1, 2)},
-    )
-    texts: set[str] = set()
-    for _file, _line, message, _comments, _context in extracted:
-        texts.update((message,) if isinstance(message, str) else message)
-    return texts
+from tools.messages import read_catalogue
 
 
 def test_a_recording_elsewhere_is_promised_no_credit() -> None:
-    texts = messages()
+    texts = {message.id for message in read_catalogue() if isinstance(message.id, str)}
     assert len(texts) > 1000
     assert "Everyone can see it. Watching it does not count as attendance." in texts
     assert [text for text in texts if text.endswith("Recordings on other sites do not count.")]

@@ -17,7 +17,9 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.contracts.sources import READS_SOURCES, ROOT, trees
+
+pytestmark = READS_SOURCES
 USED_WITHOUT_IMPORT = {
     "tzdata": "zoneinfo reads it where the system has no time zones",
 }
@@ -57,8 +59,8 @@ def imported() -> set[str]:
     """The packages whose modules the product imports."""
     provided_by = packages_distributions()
     modules: set[str] = set()
-    for path in [*(ROOT / "lms").rglob("*.py"), *(ROOT / "migrations").rglob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for tree in [*trees("lms").values(), *trees("migrations").values()]:
+        for node in ast.walk(tree):
             names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -86,8 +88,8 @@ def test_extras_are_imported_only_where_a_setting_asks_for_them() -> None:
     extras = {plain(re.split(r"[\[<>=!~; ]", item)[0]).split("-")[0] for items in optional().values() for item in items}
     imported_at_once = {
         f"{path.relative_to(ROOT)}: {name}"
-        for path in (ROOT / "lms").rglob("*.py")
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for path, tree in trees().items()
+        for node in tree.body
         if isinstance(node, (ast.Import, ast.ImportFrom))
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
         if name.split(".")[0] in extras and getattr(node, "level", 0) == 0

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.contracts.sources import READS_SOURCES, trees
 from tools.house import vague_names
 
+pytestmark = READS_SOURCES
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted((ROOT / "lms").rglob("*.py"))
 ROW = re.compile(r"^\| (?P<term>[^|]+) \| (?P<meaning>[^|]+) \| (?P<not_used>[^|]*)\|$", re.M)
@@ -71,7 +73,7 @@ class Module:
 
     def __init__(self, path: Path) -> None:
         source = path.read_text(encoding="utf-8")
-        self.tree = ast.parse(source)
+        self.tree = trees().get(path) or ast.parse(source)
         self.nodes = list(ast.walk(self.tree))
         tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
         self.names = {token.string for token in tokens if token.type == tokenize.NAME} | {path.stem, path.parent.name}

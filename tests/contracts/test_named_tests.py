@@ -43,7 +43,7 @@ def names_in(path: str) -> dict[str, bool]:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
     )
     return {
-        node.name: whole or any("mark.long" in ast.unparse(mark) for mark in node.decorator_list)
+        node.name: whole or any(ast.unparse(mark).startswith("pytest.mark.long") for mark in node.decorator_list)
         for node in tree.body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     }

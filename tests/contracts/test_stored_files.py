@@ -12,6 +12,7 @@ from lms.operations.checks.model import CheckContext, Finding, Level
 from lms.operations.checks.stored_files import check_files
 from tests.contracts.world import World, build
 
+pytestmark = pytest.mark.long
 CREATED_ON_REQUEST = {"certificates"}
 WAITING = {"attendance"}
 """Uploads that wait to be imported. A backup may be taken while one of them goes."""

@@ -114,7 +114,7 @@ def watched(app: APIFlask, client: FlaskClient, make: Make, hands: Clock) -> Wat
     return made
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 @pytest.mark.parametrize("jump", [-60, 60])
 def test_a_jump_of_an_hour_in_the_middle(watched: Watched, hands: Clock, jump: int) -> None:
     hands.pass_by(minutes=1)
@@ -141,7 +141,7 @@ def test_a_jump_of_an_hour_in_the_middle(watched: Watched, hands: Clock, jump: i
     assert all(one["joined_at"] <= one["left_at"] for one in row["intervals"])
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_an_end_before_the_start_is_refused_until_the_clock_is_right(watched: Watched, hands: Clock) -> None:
     hands.pass_by(minutes=10)
     token = watched.join()
@@ -158,7 +158,7 @@ def test_an_end_before_the_start_is_refused_until_the_clock_is_right(watched: Wa
     assert watched.credit() == 10 * 60_000
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_beats_doubled_late_and_shuffled_are_the_same_minutes(watched: Watched, hands: Clock) -> None:
     """What counts is when a beat came in: sent twice, out of turn, or after a gap, it is the same union."""
     sent = [(minutes, seq) for seq, minutes in enumerate((0.5, 1, 1.5, 2, 20, 20.5, 21, 3))]

@@ -133,6 +133,7 @@ def test_files_that_have_not_changed_are_linked(installation: Installation, tmp_
     assert taken.manifest.files == {path: manifest.digest(second / path) for path in taken.manifest.files}
 
 
+@pytest.mark.long
 def test_a_file_that_is_deleted_while_it_is_backed_up_is_left_out(
     installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +204,7 @@ def test_what_was_erased_and_revoked_since_stays_so(
     assert {entry.what for entry in journal.read(target.journal_file).entries} == set(done.replayed)
 
 
+@pytest.mark.long
 def test_a_role_that_was_given_again_before_the_backup_holds_on(
     installation: Installation, target: Config, opened: Callable[[], Installation], tmp_path: Path
 ) -> None:
@@ -460,6 +462,7 @@ def test_a_backup_of_an_older_version_is_migrated(
     made.close()
 
 
+@pytest.mark.long
 def test_the_figures_are_compared(backup: tuple[Installation, Path], place: Config, tmp_path: Path) -> None:
     folder = tmp_path / "backup"
     shutil.copytree(backup[1], folder)
