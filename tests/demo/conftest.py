@@ -1,7 +1,11 @@
-"""One small demonstration, built once for all modules that read it: each names `DEMONSTRATION` as its group."""
+"""One small demonstration, built once for all modules that read it: each names `DEMONSTRATION` as its group.
+
+In `make test-long` it is built at each of `MOMENTS`, and everything that is said of it holds at all of them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -12,19 +16,44 @@ from lms.config import Config
 from lms.core.time import clock
 from lms.demo.build import add_rest, ensure
 from lms.demo.folder import FolderMark, set_mark
+from tests import moment as moments
 from tests.demo.sizes import PEOPLE
 
 
 @pytest.fixture(scope="session")
-def said() -> list[str]:
-    """What the building printed."""
+def said(now: datetime) -> list[str]:
+    """What each building printed."""
     return []
 
 
-@pytest.fixture(scope="session")
-def now() -> datetime:
+MOMENTS = {
+    "midnight in UTC": "2027-01-15T00:00",
+    "midnight of the organiser": "2027-02-10T16:00",
+    "last day of a month": "2027-04-30T12:00",
+    "last day of a year": "2026-12-31T23:30",
+    "29 February": "2028-02-29T10:00",
+    "clocks go ahead": "2027-03-28T00:45",
+    "clocks go back": "2027-10-31T00:45",
+    "Friday": "2027-05-14T09:00",
+    "Saturday": "2027-05-15T18:10",
+    "Sunday": "2026-12-13T18:10",
+    "Monday": "2026-12-07T07:30",
+    "public holiday": "2027-10-01T03:00",
+}
+"""Moments, in UTC, at which something else may be due, or another day of the week, month or year may have begun."""
+
+
+@pytest.fixture(
+    scope="session",
+    params=[None, *(pytest.param(moment, marks=pytest.mark.long) for moment in MOMENTS.values())],
+    ids=["usual", *MOMENTS],
+)
+def now(request: pytest.FixtureRequest) -> Iterator[datetime]:
     """The moment the demonstration is built at."""
-    return clock.now()
+    if request.param is not None:
+        moments.begin(request.param)
+    yield clock.now()
+    moments.begin(request.config.getoption("--moment"))
 
 
 @pytest.fixture(scope="session")
