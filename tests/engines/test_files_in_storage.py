@@ -217,6 +217,7 @@ def silent(_line: str) -> None:
     """Reports no progress."""
 
 
+@pytest.mark.present
 def test_an_installation_is_backed_up_and_restored_into_other_storage(
     installation: Installation, storage: Storage, tmp_path: Path
 ) -> None:
