@@ -19,6 +19,7 @@ from tests.attendance_imports.readers.samples import (
     table,
     workbook,
 )
+from tests.rows import each_row
 
 pytestmark = pytest.mark.usefixtures("words")
 
@@ -29,7 +30,7 @@ def read(content: bytes, **options: str) -> Report:
     return read_report(content, **{**BEIJING, **options})
 
 
-@pytest.mark.parametrize(
+@each_row(
     "content",
     [
         workbook(VOOV),
@@ -72,8 +73,8 @@ def test_names_are_those_given_on_joining() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("typed", "name"),
+@each_row(
+    "typed, name",
     [
         ("nick(Ada Mbeki)", "Ada Mbeki"),
         ("nick（Ada Mbeki）", "Ada Mbeki"),

@@ -8,6 +8,7 @@ from lms.attendance_imports.readers.reading import read_report
 from lms.attendance_imports.readers.report import Report
 from lms.core.base.errors import Invalid
 from tests.attendance_imports.readers.samples import END, SECONDS, START, ms, seconds, webex, webex_portuguese
+from tests.rows import each_row
 
 pytestmark = pytest.mark.usefixtures("words")
 
@@ -16,7 +17,7 @@ def read(text: str, **options: str) -> Report:
     return read_report(text.encode("utf-16"), **{"time_zone": "Africa/Nairobi", **options})
 
 
-@pytest.mark.parametrize("text", [webex(), webex(","), webex_portuguese()])
+@each_row("text", [webex(), webex(","), webex_portuguese()])
 def test_every_row_is_a_stay(text: str) -> None:
     report = read(text)
     assert seconds(report) == SECONDS
