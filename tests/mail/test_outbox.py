@@ -174,6 +174,7 @@ def test_a_failure_is_kept_and_tried_less_and_less_often(at: datetime) -> None:
     assert sending.send_due(fail, at=at + timedelta(days=30)) == 0
 
 
+@pytest.mark.databases
 def test_what_is_past_is_never_sent(at: datetime) -> None:
     post(1, at, expires_at=at + timedelta(hours=1))
     post(2, at)
@@ -241,6 +242,7 @@ def test_a_batch_is_marked_in_few_transactions(at: datetime) -> None:
     assert 0 < len(commits) <= 4 + 100 // sending.MARK_AFTER
 
 
+@pytest.mark.databases
 def test_no_more_than_a_few_mails_that_left_are_not_marked(at: datetime) -> None:
     """Whenever a worker dies, these are what is sent again."""
     post_many(range(40), at)
@@ -257,6 +259,7 @@ def test_no_more_than_a_few_mails_that_left_are_not_marked(at: datetime) -> None
     assert max(unmarked) == sending.MARK_AFTER == 10
 
 
+@pytest.mark.databases
 def test_what_a_slow_server_leaves_of_a_batch_is_given_back(at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "BATCH_SECONDS", -1)
     post_many(range(3), at)
@@ -271,7 +274,7 @@ def test_what_a_slow_server_leaves_of_a_batch_is_given_back(at: datetime, monkey
     assert sent == ["0@x.example", "9@x.example"], "what matters at once does not wait for the rest"
 
 
-@pytest.mark.parametrize("per_minute", [1, 7, 60, 1200])
+@pytest.mark.parametrize("per_minute", [1, 60, *(pytest.param(each, marks=pytest.mark.long) for each in (7, 1200))])
 @pytest.mark.databases
 def test_no_more_leave_in_any_minute_than_the_setting_says(at: datetime, per_minute: int) -> None:
     count = min(3 * per_minute, 400)
