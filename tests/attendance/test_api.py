@@ -101,16 +101,6 @@ def test_import_and_roster(door: Door) -> None:
     assert (cyr["person"]["country"], cyr["minutes"], cyr["percent"], cyr["outcome"]) == (None, 0.0, 0.0, "absent")
 
 
-def test_pages_of_the_roster(door: Door) -> None:
-    first = door.get(limit=1).json
-    assert [row["person"]["full_name"] for row in first["items"]] == ["Ada"]
-    second = door.get(limit=1, cursor=first["next"]).json
-    assert [row["person"]["full_name"] for row in second["items"]] == ["Cyr"]
-    assert second["next"] is None
-    assert door.get(cursor="x").status_code == 422
-    assert door.get(limit=0).status_code == 422
-
-
 def test_correcting(door: Door) -> None:
     door.post(TEXT)
     answer = door.patch({"outcome": "excused", "reason": "power cut"})

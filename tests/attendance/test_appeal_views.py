@@ -207,21 +207,6 @@ def test_the_page_of_closing_says_numbers_closes_and_opens_again(desk: Desk) -> 
     assert "A report came late." in teacher.get(path).text
 
 
-def test_many_are_corrected_in_one_step(desk: Desk) -> None:
-    teacher, path = desk.client(desk.teacher), f"/lectures/{desk.lecture}/roster"
-    both = [desk.ada.public_id, desk.ben.public_id]
-    preview = teacher.post(path, data={"outcome": "excused", "people": both}).location
-    bare = teacher.post(preview, data={"reason": ""})
-    assert (bare.status_code, "Enter a reason." in bare.text, desk.rows(Correction)) == (422, True, [])
-    assert teacher.post(preview, data={"reason": "The network was down."}).status_code == 303
-    assert [(one.outcome, one.reason) for one in desk.rows(Correction)] == [
-        (Outcome.EXCUSED, "The network was down.")
-    ] * 2
-    removal = teacher.post(path, data={"outcome": "", "people": both[:1]}).location
-    teacher.post(removal, data={"reason": ""})
-    assert [one.withdrawn_at is None for one in desk.rows(Correction)] == [False, True]
-
-
 def test_the_history_keeps_every_step_and_undoes_them(desk: Desk) -> None:
     teacher = desk.client(desk.teacher)
     one = f"/lectures/{desk.lecture}/roster/{desk.ada.public_id}"

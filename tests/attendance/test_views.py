@@ -151,14 +151,6 @@ def test_correcting_on_the_page(desk: Desk) -> None:
     assert "open=" in desk.client.get(person).location
 
 
-def test_the_whole_roster_as_a_file(desk: Desk) -> None:
-    answer = desk.client.get(f"{desk.roster}.csv")
-    assert answer.mimetype == "text/csv"
-    lines = answer.data.decode("utf-8-sig").splitlines()
-    assert lines[0].startswith("email,full_name")
-    assert lines[1].startswith("ada@x.example,Ada <b>Bold</b>,")
-
-
 def test_the_whole_roster_on_one_page_for_paper(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(PAGE + 5):
         desk.make.enrolment(desk.series, desk.make.person(f"Guest {number:03}"))

@@ -135,23 +135,6 @@ def test_a_full_series_answers_with_the_waiting_list(caller: Any, make: Make) ->
 
 
 @pytest.mark.usefixtures("series")
-def test_lists_are_paged_and_filtered(caller: Any) -> None:
-    admin = caller("Admin", "administrator")
-    assert admin.file(HEAD + "".join(f"p{n}@file.test,Person {n},KE\n" for n in range(5))).status_code == 200
-    first = admin.list(limit=2)
-    assert [item["full_name"] for item in first["items"]] == ["Person 0", "Person 1"]
-    second = admin.list(limit=2, cursor=first["next"])
-    third = admin.list(limit=2, cursor=second["next"])
-    assert [item["full_name"] for item in second["items"] + third["items"]] == ["Person 2", "Person 3", "Person 4"]
-    assert third["next"] is None
-    assert [item["full_name"] for item in admin.list(q="p3@")["items"]] == ["Person 3"]
-    assert admin.list(status="waitlisted")["items"] == []
-    path = "/api/v1/series/customs/enrolments"
-    for query in ({"limit": 0}, {"limit": 201}, {"cursor": "x"}, {"status": "gone"}):
-        assert admin.client.get(path, query_string=query, headers=admin.headers).status_code == 422, query
-
-
-@pytest.mark.usefixtures("series")
 def test_a_file_is_answered_with_what_became_of_its_rows(caller: Any) -> None:
     admin = caller("Admin", "administrator")
     text = "\ufeff" + HEAD + "amina@file.test,Amina,KE\njuma@file.test,Juma,TZ\n"

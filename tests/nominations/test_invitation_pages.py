@@ -191,13 +191,6 @@ def test_what_is_wrong_is_said_and_nothing_is_saved(
     assert scene.within(lambda: find_person_by_email(WAMBUI)) is None
 
 
-def test_a_nominee_of_another_country_waits_for_the_organiser(scene: Scene) -> None:
-    path = scene.invite()
-    answer = scene.accept(path, is_from="no", country="TZ")
-    assert state_of(answer) == ("waiting", "")
-    assert "another country nominated you for “Digital customs”" in answer.text
-
-
 def test_a_known_person_reads_the_own_name_and_country(scene: Scene) -> None:
     scene.cast.make.person("Nguyễn Thị Châu", "chau.nguyen@people.test", country="VN", password="seven lamps at noon")
     path = scene.invite("Chau Nguyen")

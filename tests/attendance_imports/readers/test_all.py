@@ -55,6 +55,13 @@ def test_each_report_is_known_as_its_own_format_and_no_other(what: str) -> None:
     assert report.rejected == []
 
 
+@each_row("what", [what for what, (_name, _content, options) in ALL.items() if options])
+def test_no_zone_is_assumed(what: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        read_report(ALL[what][1], near=NEAR)
+    assert "time_zone" in {fault.field for fault in caught.value.faults}
+
+
 TABLES_OF = {
     "teams": (teams(), "\t", {}),
     "teams of 2021": (teams_of_2021(), "\t", {}),

@@ -104,12 +104,6 @@ def test_the_table_is_read_in_any_language() -> None:
     assert summed(report) == [("Amina Wanjiru", ms("13:55:10"), ms("15:31:05"), None, 5555)]
 
 
-def test_the_zone_of_the_table_is_asked() -> None:
-    with pytest.raises(Invalid) as caught:
-        read_report(samples.BBB_CSV.encode())
-    assert [fault.field for fault in caught.value.faults] == ["time_zone"]
-
-
 @each_row(
     "change, reason",
     [

@@ -89,12 +89,6 @@ def test_the_name_in_the_brackets_counts(typed: str, name: str) -> None:
     assert own_name(typed) == name
 
 
-def test_beijing_is_not_assumed() -> None:
-    with pytest.raises(Invalid) as caught:
-        read_report(workbook(VOOV))
-    assert [fault.field for fault in caught.value.faults] == ["time_zone"]
-
-
 def test_the_detailed_list_has_every_stay() -> None:
     report = read(table(VOOV_STAYS).encode())
     assert seconds(report) == {"Grace Otieno": 5400, "Amina Wanjiru": 5200}

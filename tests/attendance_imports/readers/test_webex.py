@@ -45,12 +45,6 @@ def test_names_in_two_columns_are_put_together() -> None:
     }  # fmt: skip
 
 
-def test_no_zone_is_assumed() -> None:
-    with pytest.raises(Invalid) as caught:
-        read_report(webex().encode("utf-16"))
-    assert [fault.field for fault in caught.value.faults] == ["time_zone"]
-
-
 def test_a_duration_that_disagrees_with_the_times_is_told() -> None:
     report = read(webex().replace("60 mins", "95 mins", 1).replace("60 mins", "30 mins", 1))
     assert [(row.email, row.total_ms) for row in report.sums] == [] or report.notes
