@@ -116,7 +116,6 @@ def test_no_overlap_with_the_lecture_is_refused(scene: Scene) -> None:
     assert scene.counts() == (0, 0, 0)
 
 
-@pytest.mark.databases(differs=True)
 def test_unknown_people_are_told_kept_and_recognised_later(scene: Scene) -> None:
     answer = scene.publish(("new@x.example", 0, 60), ("ada@x.example", 0, 60))
     assert (answer.matched, answer.created) == (1, 1)
@@ -246,7 +245,6 @@ def beats(scene: Scene, name: str, first: float, last: float) -> int:
     return join_id
 
 
-@pytest.mark.databases(differs=True)
 def test_viewers_are_counted_once_for_all_who_look_within_seconds(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

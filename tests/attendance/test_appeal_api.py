@@ -78,15 +78,6 @@ def test_what_is_wrong_is_said_at_its_field(call: Calls) -> None:
         assert (status, [one["field"] for one in problem["errors"]]) == (422, [field])
 
 
-def test_declining_needs_words_and_withdrawing_is_ones_own(call: Calls) -> None:
-    filed = call("ada", "POST", f"/lectures/{call.lecture}/appeals", {"text": "Look"})[1]
-    path = f"/appeals/{filed['id']}"
-    assert call("lin", "POST", f"{path}/answer", {"decision": "declined"})[0] == 422
-    assert call("lin", "POST", f"{path}/withdraw")[0] == 403
-    status, withdrawn = call("ada", "POST", f"{path}/withdraw")
-    assert (status, withdrawn["state"]) == (200, "withdrawn")
-
-
 def test_attendance_is_closed_and_opened_again(call: Calls) -> None:
     path = f"/lectures/{call.lecture}/attendance-closings"
     status, closing = call("lin", "POST", path)

@@ -21,6 +21,7 @@ from lms.core.time import clock
 from lms.people.actions.persons import change_profile
 from tests.factories import Make
 from tests.forms import token_in
+from tests.rows import each_row
 
 
 class Hand:
@@ -130,8 +131,8 @@ def test_times_are_clocks_of_the_reader(desk: Desk) -> None:
     assert f"Changed on appeal: present from {start} to {end} (Tokyo time)" in page, "in the zone of its reader"
 
 
-@pytest.mark.parametrize(
-    ("said", "field"),
+@each_row(
+    "said, field",
     [
         ({}, "text"),
         ({"there_from": "nonsense", "there_to": "10:00"}, "there_from"),
@@ -157,18 +158,6 @@ def test_who_asked_has_no_second_form_and_takes_it_back(desk: Desk) -> None:
     ada.post(f"/appeals/{public_id}/withdraw")
     assert [one.state for one in desk.rows(Appeal)] == [AppealState.WITHDRAWN]
     assert f"/lectures/{desk.lecture}/appeal" in ada.get(f"/lectures/{desk.lecture}").text
-
-
-def test_declining_without_words_keeps_the_page(desk: Desk) -> None:
-    teacher, public_id = desk.client(desk.teacher), ask(desk)
-    answer = teacher.post(f"/appeals/{public_id}/decline", data={"words": ""})
-    assert answer.status_code == 422
-    assert 'id="decline-words-e"' in answer.text
-    assert teacher.post(f"/appeals/{public_id}/decline", data={"words": "No."}).status_code == 302
-    assert teacher.post(f"/appeals/{public_id}/decline", data={"words": "No!"}).status_code == 409
-    assert [one.answer for one in desk.rows(Appeal)] == ["No."]
-    assert public_id in teacher.get("/appeals?state=all").text
-    assert public_id not in teacher.get("/appeals").text
 
 
 def test_appeals_are_listed_by_state_and_name_a_page_at_a_time(desk: Desk) -> None:
@@ -216,21 +205,6 @@ def test_the_page_of_closing_says_numbers_closes_and_opens_again(desk: Desk) -> 
     assert teacher.post(reopen, data={"reason": "A report came late."}).status_code == 302
     assert [one.reason for one in desk.rows(Closing)] == ["A report came late."]
     assert "A report came late." in teacher.get(path).text
-
-
-def test_many_are_corrected_in_one_step(desk: Desk) -> None:
-    teacher, path = desk.client(desk.teacher), f"/lectures/{desk.lecture}/roster"
-    both = [desk.ada.public_id, desk.ben.public_id]
-    preview = teacher.post(path, data={"outcome": "excused", "people": both}).location
-    bare = teacher.post(preview, data={"reason": ""})
-    assert (bare.status_code, "Enter a reason." in bare.text, desk.rows(Correction)) == (422, True, [])
-    assert teacher.post(preview, data={"reason": "The network was down."}).status_code == 303
-    assert [(one.outcome, one.reason) for one in desk.rows(Correction)] == [
-        (Outcome.EXCUSED, "The network was down.")
-    ] * 2
-    removal = teacher.post(path, data={"outcome": "", "people": both[:1]}).location
-    teacher.post(removal, data={"reason": ""})
-    assert [one.withdrawn_at is None for one in desk.rows(Correction)] == [False, True]
 
 
 def test_the_history_keeps_every_step_and_undoes_them(desk: Desk) -> None:

@@ -25,6 +25,7 @@ from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.people.actions.merging import merge_people, undo_merge
 from tests.attendance.scene import END, START, Scene, minute
+from tests.rows import each_row
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 ASKED, ANSWERED = END + timedelta(days=1), END + timedelta(days=2)
@@ -56,7 +57,6 @@ def mails() -> list[OutboxMail]:
     return list(db.session.scalars(query))
 
 
-@pytest.mark.databases(differs=True)
 def test_an_appeal_is_kept_as_it_was_said(scene: Scene) -> None:
     appeal = stored(ask(scene))
     assert (appeal.said_from, appeal.said_to, appeal.joined_as, appeal.text, appeal.filed_at, appeal.state) == (
@@ -75,8 +75,8 @@ def test_the_same_again_is_the_same_appeal_and_another_is_refused(scene: Scene) 
     assert len(db.session.scalars(select(Appeal)).all()) == 1
 
 
-@pytest.mark.parametrize(
-    ("draft", "field"),
+@each_row(
+    "draft, field",
     [
         (AppealInput(), "text"),
         (AppealInput(text=" \u200b "), "text"),
@@ -183,7 +183,6 @@ def test_who_asked_takes_it_back_and_nobody_else(scene: Scene) -> None:
     assert mails() == []
 
 
-@pytest.mark.databases(differs=True)
 def test_others_neither_see_nor_answer(scene: Scene, make: Any) -> None:
     public_id = ask(scene)
     reporter = make.actor(roles=["reporter"])
@@ -259,7 +258,6 @@ def test_lists_are_cut_and_go_on(scene: Scene) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.databases(differs=True)
 def test_a_clock_is_read_where_it_is_nearest(context: None) -> None:
     moment = datetime(2026, 11, 4, 23, 30, tzinfo=UTC)  # 02:30 of the next day in Nairobi
     assert nearest("02:30", "Africa/Nairobi", moment) == moment

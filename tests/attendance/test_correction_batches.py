@@ -106,7 +106,7 @@ def test_all_that_a_filter_holds_is_corrected_in_one_step_and_taken_back(scene: 
     assert "attendance.correct" in {entry.verb for entry in audit.list_entries("person", scene.people["Eva"].id)}
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_undoing_brings_back_what_each_had_and_leaves_later_corrections(scene: Scene) -> None:
     correct(scene, "Ben", Outcome.EXCUSED, "ill")
     correct(scene, "Cyr", Outcome.PARTIAL, "phone")
@@ -182,7 +182,7 @@ def test_open_appeals_are_accepted_with_the_reason_and_stay_so(scene: Scene) -> 
     assert appeal.state is AppealState.ACCEPTED
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_what_cannot_be_previewed_or_confirmed_is_refused_and_changes_nothing(scene: Scene) -> None:
     with pytest.raises(Invalid):
         preview(scene, [])

@@ -93,7 +93,7 @@ SEEN_FIRST = [Step("import_rows", CYR, 0, 0, 3, pause=1), Step("enrol", CYR, 0, 
 FIXTURE = [HealthCheck.function_scoped_fixture]
 
 
-@settings(max_examples=10, suppress_health_check=FIXTURE)
+@settings(max_examples=settings.default.max_examples // 3, suppress_health_check=FIXTURE)
 @example(history=REENROLLED, walk_ins=WalkIns.ENROL)
 @example(history=ENTERED_AFTERWARDS, walk_ins=WalkIns.ENROL)
 @example(history=SEEN_FIRST, walk_ins=WalkIns.IGNORE)

@@ -100,7 +100,7 @@ class Run:
         return {names[person_id]: tuple(values) for person_id, *values in db.session.execute(query)}
 
 
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=settings.default.max_examples // 3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seen=st.lists(beats, max_size=12, unique_by=lambda one: one[:2]),
     rows=st.lists(stays, max_size=8),

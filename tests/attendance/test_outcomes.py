@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.outcomes import AttendanceOutcome, ComputedOutcome, compute_outcome
 from lms.attendance.presence import OFFLINE, PresenceInterval, Span, offline_ms
+from tests.rows import each_row
 
 LIVE, REPORT, GROUP, REPLAY = Source.LIVE, Source.IMPORT, Source.GROUP, Source.REPLAY
 
@@ -54,8 +53,8 @@ def test_the_source_is_the_group_where_the_outcome_is_owed_to_it() -> None:
     assert computed((0, 30, GROUP), (0, 90, REPLAY)).source is REPLAY
 
 
-@pytest.mark.parametrize(
-    ("seen", "is_counted", "by_hand", "expected"),
+@each_row(
+    "seen, is_counted, by_hand, expected",
     [
         ([(0, 70, LIVE)], True, None, (Outcome.ATTENDED, LIVE, True)),
         ([(0, 70, LIVE)], False, None, (Outcome.ABSENT, LIVE, False)),
@@ -72,8 +71,8 @@ def test_a_correction_wins_and_presence_that_is_not_counted_gives_no_credit(
     assert (found.outcome, found.source, found.is_credited) == expected
 
 
-@pytest.mark.parametrize(
-    ("present_ms", "outcome", "short_ms"),
+@each_row(
+    "present_ms, outcome, short_ms",
     [
         (59, Outcome.PARTIAL, 1),
         (0, Outcome.ABSENT, 60),

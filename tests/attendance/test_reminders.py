@@ -165,7 +165,7 @@ def test_reminders_are_posted_with_as_many_statements_for_many_people_as_for_few
         return count_statements(lambda: post_due_reminders(at=at))
 
     post(1)  # what is read once a process
-    assert post(2) == post(40)
+    assert post(2) == post(10)
 
 
 def test_what_was_broken_off_is_begun_again_and_reminds_nobody_twice(

@@ -62,7 +62,7 @@ def names(scene: Scene, wanted: RosterFilter = EVERYBODY, by: Actor = SYSTEM, **
     return found
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_filter_holds_whose_row_says_it(scene: Scene) -> None:
     assert names(scene) == ["Ada", "Ben", "Cyr", "Dora", "Eva"]
     for outcome in Outcome:
@@ -102,7 +102,7 @@ def test_a_roster_is_sorted_by_each_column(scene: Scene) -> None:
     assert names(scene, sort="name", descending=True, size=2, page=3) == ["Ada"]
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_filter_tells_nothing_of_people_whose_names_are_not_shared(make: Any, context: None) -> None:
     scene = Scene(make)
     hidden = make.person("Zawadi", email="known@x.example", country="EG", organisation="Customs")

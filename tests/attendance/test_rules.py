@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.presence import Span
 from lms.core.time import durations
+from tests.rows import each_row
 
 MINUTE = 60_000
 instants = st.integers(min_value=0, max_value=400)
@@ -99,8 +99,8 @@ def test_beats_every_30_seconds_are_one_interval_and_a_lost_two_are_a_gap() -> N
     assert rules.seen_by_beats([0, 60_000, 120_000], beat_seconds=60, joined_ms=0) == [(0, 120_000)]
 
 
-@pytest.mark.parametrize(
-    ("present", "length", "tenths", "expected"),
+@each_row(
+    "present, length, tenths, expected",
     [
         (5_400_000 * 60 // 100, 5_400_000, 600, Outcome.ATTENDED),
         (5_400_000 * 60 // 100 - 1, 5_400_000, 599, Outcome.PARTIAL),
@@ -184,8 +184,8 @@ def test_what_is_certain_of_a_sum_is_less_than_any_way_it_may_have_lain(
         assert (begin, end) == (lecture[0], min(lecture[0] + total, lecture[1]))
 
 
-@pytest.mark.parametrize(
-    ("said", "placed"),
+@each_row(
+    "said, placed",
     [
         # one join is its interval
         ({"first": 10, "last": 70, "joins": 1, "total_ms": 50}, (10, 70, None)),

@@ -124,7 +124,6 @@ def test_a_confirmation_ends_with_a_reopening_and_with_an_undone_start(scene: Sc
     assert held_again.confirmed_at is None
 
 
-@pytest.mark.databases(differs=True)
 def test_only_staff_confirm_and_only_administrators_see_the_list(scene: Scene) -> None:
     lecture_id = held(scene)
     stranger = Actor(person_id=scene.people["Ada"].id)

@@ -89,7 +89,6 @@ def test_near_the_plan_the_plan_is_proposed_and_one_step_makes_it_held(elsewhere
     assert elsewhere.outcomes() == {"Ada": Outcome.ATTENDED, "Ben": Outcome.PARTIAL}
 
 
-@pytest.mark.databases(differs=True)
 def test_two_sources_are_both_explained(elsewhere: Elsewhere) -> None:
     elsewhere.publish(("ada@x.example", 60, 150), ("ben@x.example", 61, 149), at=LATER)
     cyr = elsewhere.people["Cyr"]

@@ -9,7 +9,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
@@ -152,14 +151,6 @@ def test_correcting_on_the_page(desk: Desk) -> None:
     assert "open=" in desk.client.get(person).location
 
 
-def test_the_whole_roster_as_a_file(desk: Desk) -> None:
-    answer = desk.client.get(f"{desk.roster}.csv")
-    assert answer.mimetype == "text/csv"
-    lines = answer.data.decode("utf-8-sig").splitlines()
-    assert lines[0].startswith("email,full_name")
-    assert lines[1].startswith("ada@x.example,Ada <b>Bold</b>,")
-
-
 def test_the_whole_roster_on_one_page_for_paper(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(PAGE + 5):
         desk.make.enrolment(desk.series, desk.make.person(f"Guest {number:03}"))
@@ -181,19 +172,3 @@ def test_the_whole_roster_on_one_page_for_paper(desk: Desk, monkeypatch: pytest.
     second = desk.client.get(unescape(following[1])).text
     people = re.findall(r'data-person="([^"]+)"', first + second)
     assert (first.count("roster-row"), len(people), len(set(people))) == (30, PAGE + 6, PAGE + 6)
-
-
-def test_the_pages_are_for_staff(desk: Desk, make: Make, app: APIFlask) -> None:
-    trainee, reporter = app.test_client(), app.test_client()
-    make.sign_in(trainee, desk.ada)
-    make.sign_in(reporter, make.person(roles=["reporter"]))
-    for path, of_reporter in (
-        (desk.roster, 200),
-        (f"{desk.roster}.csv", 200),
-        (f"{desk.roster}/print", 200),
-        (desk.load, 403),
-    ):
-        assert app.test_client().get(path).status_code == 302
-        assert trainee.get(path).status_code == 403
-        assert reporter.get(path).status_code == of_reporter
-    assert "Correct attendance" not in reporter.get(f"{desk.roster}?open={desk.ada.public_id}").text

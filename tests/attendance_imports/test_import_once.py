@@ -187,7 +187,7 @@ CHANGES: dict[str, tuple[Callable[[Scene], object], dict[str, str | None]]] = {
 }
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_changes_after_the_preview_is_seen_at_the_import(scene: Scene, change: str) -> None:
     work, expected = CHANGES[change]

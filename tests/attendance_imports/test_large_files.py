@@ -63,7 +63,6 @@ def test_nothing_is_read_or_matched_within_the_transaction(scene: Scene, monkeyp
     assert scene.counts() == (2, 2, 1)
 
 
-@pytest.mark.databases(differs=True)
 def test_what_came_in_meanwhile_is_looked_at_again(scene: Scene) -> None:
     staged = stage_attendance(scene.lecture.id, TWO, file_name="a.csv", by=scene.by)
     matched = imports.match_staged(staged, by=scene.by)
@@ -127,7 +126,6 @@ def test_bad_rows_stop_a_kept_file_before_anything_is_matched(scene: Scene) -> N
     assert scene.counts()[0] == 0
 
 
-@pytest.mark.databases(differs=True)
 def test_a_large_file_becomes_a_task_on_the_page(app: APIFlask, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lms.attendance_imports.views.imports.LARGE", 1)
     scene = Scene(make)

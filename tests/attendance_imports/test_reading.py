@@ -10,6 +10,7 @@ from lms.attendance.rules import evidence_of
 from lms.attendance_imports.readers.reading import read_report
 from lms.core.base.errors import Invalid, WrongKind
 from lms.core.time import clock
+from tests.rows import each_row
 
 HEAD = "email,joined_at,left_at\n"
 
@@ -32,8 +33,8 @@ def fault(content: str | bytes, **options: str) -> tuple[str | None, str]:
     return caught.value.faults[0].field, caught.value.faults[0].reason
 
 
-@pytest.mark.parametrize(
-    ("joined", "left", "options"),
+@each_row(
+    "joined, left, options",
     [
         ("2026-11-25T01:00:00Z", "2026-11-25T02:30:00Z", {}),
         ("2026-11-25T09:00:00+08:00", "2026-11-25 10:30:00+08:00", {}),
@@ -98,8 +99,8 @@ def test_bad_rows_are_told_by_line() -> None:
     assert report.total == 6
 
 
-@pytest.mark.parametrize(
-    ("content", "field"),
+@each_row(
+    "content, field",
     [
         ("", "file"),
         ("   \n \n", "file"),

@@ -71,7 +71,6 @@ def another_lecture(scene: Scene) -> None:
     )
 
 
-@pytest.mark.databases(differs=True)
 def test_deciding_credits_at_once_and_is_remembered(scene: Scene) -> None:
     named(scene, ("Cyr's phone", 0, 20), ("Cyr's phone", 30, 50), ("Somebody", 0, 90))
     attendee = unknown(scene)[0]
@@ -213,7 +212,6 @@ def test_what_cannot_be_decided(scene: Scene) -> None:
         undo(scene, unknown(scene, decided=True)[0])
 
 
-@pytest.mark.databases(differs=True)
 def test_another_closed_lecture_stops_a_decision_for_all_but_not_for_the_rows(scene: Scene) -> None:
     named(scene, ("phone", 0, 60))
     close_attendance(scene.lecture.id, by=scene.by, at=LATER)
@@ -302,7 +300,6 @@ def test_searching_finds_the_enrolled_and_whoever_has_exactly_the_address(scene:
         find_people(scene.lecture.id, "ada", by=scene.make.actor(scene.people["Ada"]))
 
 
-@pytest.mark.databases(differs=True)
 def test_pages_of_the_unknown_follow_each_other_and_are_searched(scene: Scene) -> None:
     named(scene, *((f"Unknown {n:02}", n, n + 5) for n in range(7)), ("Étienne", 0, 10))
     seen, after = [], 0

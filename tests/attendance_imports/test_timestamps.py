@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lms.attendance_imports.readers.timestamps import duration_ms
+from lms.attendance_imports.readers.timestamps import duration_ms, unit_in
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
+@each_row(
+    "text, seconds",
     [
         ("1h 13m 42s", 4422),
         ("1h13m42s", 4422),
@@ -23,6 +23,9 @@ from lms.attendance_imports.readers.timestamps import duration_ms
         ("1 hour and 2 minutes", 3720),
         ("1\u00a0h 2\u202fmin", 3720),
         ("1,5 h", 5400),
+        ("1.5 h", 5400),
+        ("1 h y 5 min", 3900),
+        ("PT1H2M3S", 3723),
         ("0:30:00", 1800),
         ("1 day, 0:00:01", 86_401),
         ("PT1H2M", 3720),
@@ -41,7 +44,7 @@ def test_durations_are_read_in_many_forms(text: str, seconds: int) -> None:
     assert duration_ms(text) == seconds * 1000
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     ["", "-", "90", "45:30", "5 apples", "1h, or 2m", "1h 30", "7/20/23, 4:16:29 PM", "9" * 400 + "h", "9" * 400,
      "PT" + "9" * 400 + "H", "800 h", "99 days, 0:00:00"],
@@ -51,6 +54,9 @@ def test_what_is_no_duration_of_a_meeting_is_none(text: str) -> None:
 
 
 def test_a_bare_number_counts_what_its_heading_says() -> None:
+    headings = ("Duration (Minutes)", "时长(分钟)", "Seconds", "Hours", "Duration")
+    assert [unit_in(heading) for heading in headings] == ["minutes", "minutes", "seconds", "hours", None]
+    assert duration_ms("1,5", "hours") == 5_400_000
     assert [duration_ms("90", unit) for unit in ("hours", "minutes", "seconds")] == [324_000_000, 5_400_000, 90_000]
     assert duration_ms("9" * 400, "minutes") is None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from babel.messages.catalog import Catalog, Message
 
+from tests.rows import each_row
 from tools import catalogues
 from tools.catalogues import PLURALS, TRANSLATED, forms, problems
 from tools.messages import read_catalogue
@@ -14,7 +15,7 @@ from tools.messages import read_catalogue
 GLOSSARIES = Path(__file__).resolve().parents[2] / "docs" / "glossary"
 
 
-@pytest.mark.parametrize("code", TRANSLATED)
+@each_row("code", TRANSLATED)
 def test_a_catalogue_is_complete_and_right(code: str) -> None:
     catalogue = catalogues.read(code)
     keys = {(entry.id, entry.context) for entry in catalogue if entry.id}
@@ -23,14 +24,14 @@ def test_a_catalogue_is_complete_and_right(code: str) -> None:
     assert not faults, "\n".join(faults)
 
 
-@pytest.mark.parametrize("code", TRANSLATED)
+@each_row("code", TRANSLATED)
 def test_a_catalogue_has_the_plural_forms_of_its_glossary(code: str) -> None:
     assert PLURALS[code].rstrip(";") in (GLOSSARIES / f"{code}.md").read_text(encoding="utf-8")
     assert f'"Plural-Forms: {PLURALS[code]}\\n"' in catalogues.path_of(code).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    ("code", "source", "text", "problem"),
+@each_row(
+    "code, source, text, problem",
     [
         ("fr", "Save", "", "is not translated"),
         ("fr", "%(n)s files", "Fichiers", "has the placeholders"),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.contracts.test_docs import DATED, DECISIONS
+from tests.rows import each_row
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "contributing").glob("*.md"))
@@ -16,7 +15,7 @@ LINK = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
 PATH = re.compile(r"`((?:lms|tests|docs|bench|deploy|tools|static|migrations)/[\w./-]+)(?:::\w+)?`")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@each_row("document", DOCUMENTS)
 def test_every_file_that_a_document_names_exists(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     named = {document.parent / link for link in LINK.findall(text)} | {ROOT / path for path in PATH.findall(text)}
@@ -44,7 +43,7 @@ def test_contributing_links_to_every_page_for_contributors() -> None:
     assert [page.name for page in PAGES if f"docs/contributing/{page.name}" not in linked] == []
 
 
-@pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.name[:4])
+@each_row("decision", DECISIONS)
 def test_every_decision_has_date_status_and_alternatives(decision: Path) -> None:
     text = decision.read_text(encoding="utf-8")
     assert DATED.match(text), "the third line is `Date: YYYY-MM-DD. Subject: one of SUBJECTS. Status: accepted.`"

@@ -18,6 +18,7 @@ from lms.cli.main import COMMANDS
 from lms.config import SETTINGS, Config
 from lms.web.request.bodies import PLAIN_BYTES, limit_of
 from tests.machine import lacks
+from tests.rows import each_row
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -64,7 +65,7 @@ def test_systemd_calls_the_services_hardly_exposed(installed: list[Path]) -> Non
         assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: str(unit.name))
+@each_row("unit", SERVICES)
 def test_a_service_runs_a_command_with_the_settings_file_and_hardened(unit: Path) -> None:
     text = unit.read_text(encoding="utf-8")
     assert set(commands_of(text)) <= set(COMMANDS)
@@ -206,7 +207,7 @@ def test_compose_starts_each_part_confined(compose: dict[str, Any]) -> None:
     assert [name for name, service in services.items() if "ports" in service] == ["nginx"]  # it alone is reached
 
 
-@pytest.mark.parametrize("name", ["compose.yaml", "compose.scale.yaml"])
+@each_row("name", ["compose.yaml", "compose.scale.yaml"])
 def test_a_compose_file_starts_with_podman_too(name: str) -> None:
     """Its images have no health checks, it replaces nothing that another service depends on, and starts nothing beside
     one that has ended, and after a start of the machine only what is to be restarted always."""
@@ -233,7 +234,7 @@ def test_compose_refers_to_what_is_there(compose: dict[str, Any]) -> None:
     assert (ROOT / build["dockerfile"]).exists()
 
 
-@pytest.mark.parametrize("name", ["compose.yaml", "compose.scale.yaml"])
+@each_row("name", ["compose.yaml", "compose.scale.yaml"])
 def test_no_container_takes_all_memory_and_nginx_keeps_what_is_large_on_the_disk(name: str) -> None:
     services = yaml.safe_load((DEPLOY / name).read_text(encoding="utf-8"))["services"]
     for service, described in services.items():

@@ -19,6 +19,7 @@ import yaml
 from lms.cli.main import COMMANDS, lms
 from lms.config import SETTINGS
 from tests.proxy import Certificate, make_certificate, nginx
+from tests.rows import each_row
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
@@ -169,7 +170,7 @@ def templates() -> dict[str, dict[str, Any]]:
 PODS = templates()
 
 
-@pytest.mark.parametrize("name", MANIFESTS)
+@each_row("name", MANIFESTS)
 def test_a_manifest_is_valid(name: str) -> None:
     kubernetes_validate.validate(MANIFESTS[name], VERSION, strict=True)
 
@@ -183,7 +184,7 @@ def test_the_base_names_every_manifest() -> None:
         subprocess.run([kustomize, "build", KUBERNETES], check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("name", PODS)
+@each_row("name", PODS)
 def test_a_pod_is_confined(name: str) -> None:
     spec = PODS[name]["spec"]
     assert spec["automountServiceAccountToken"] is False
@@ -199,7 +200,7 @@ def test_a_pod_is_confined(name: str) -> None:
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in spec["volumes"]}
 
 
-@pytest.mark.parametrize("name", PODS)
+@each_row("name", PODS)
 def test_a_pod_runs_a_command_of_lms_with_known_settings(name: str) -> None:
     (container,) = PODS[name]["spec"]["containers"]
     assert container["image"] == "serai"

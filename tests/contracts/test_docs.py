@@ -17,6 +17,7 @@ from lms.cli.main import lms
 from lms.config import SETTINGS, BadSetting, Config
 from lms.web.request.guards import ANYONE, SCOPES, SIGNED_IN, Guard
 from tests.contracts.test_links import DOCS, OPERATIONS, sections
+from tests.rows import each_row
 
 ROOT = Path(__file__).resolve().parents[2]
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("0*.md"))
@@ -76,8 +77,8 @@ def test_every_setting_has_an_attribute() -> None:
     assert [item.name for item in SETTINGS if not hasattr(config, item.name.lower())] == []
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
+@each_row(
+    "name, value",
     [("WORKERS", "many"), ("REPORTING_ZONE", "Mars/Olympus"), ("MAX_UPLOAD_MB", "-1"), ("SIGNATORY", "x" * 81)],
 )
 def test_a_bad_setting_is_named(name: str, value: str) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from lms.core.text.i18n import LANGUAGES
+from tests.rows import each_row
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "glossary"
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
@@ -19,7 +18,7 @@ def terms_of(name: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
 
 
-@pytest.mark.parametrize("code", TRANSLATED)
+@each_row("code", TRANSLATED)
 def test_a_glossary_has_each_term_in_order_with_its_rendering_and_sentence(code: str) -> None:
     rows = terms_of(f"{code}.md")
     assert [row[0] for row in rows] == [row[0] for row in terms_of("README.md")]
@@ -29,7 +28,7 @@ def test_a_glossary_has_each_term_in_order_with_its_rendering_and_sentence(code:
         assert sentence, term
 
 
-@pytest.mark.parametrize("code", TRANSLATED)
+@each_row("code", TRANSLATED)
 def test_a_glossary_says_how_to_address_readers_and_has_typography_and_plurals(code: str) -> None:
     text = (FOLDER / f"{code}.md").read_text(encoding="utf-8")
     for heading in ("How readers are addressed", "Typography", "Plurals, numbers, dates", "Terms"):

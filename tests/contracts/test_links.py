@@ -6,9 +6,8 @@ import re
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from lms.config import SETTINGS
+from tests.rows import each_row
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -26,7 +25,7 @@ def sections(path: Path) -> dict[str, str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-"): title for title in titles}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@each_row("document", DOCUMENTS)
 def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
     dead = []
     for name, anchor in LINK.findall(document.read_text(encoding="utf-8")):

@@ -402,6 +402,11 @@ def _cases(lecture_ids: dict[str, int]) -> list[Case]:
     ]
 
 
+def _first_of_each(cases: list[Case]) -> list[Case]:
+    """The first case of each template."""
+    return list({case.template: case for case in reversed(cases)}.values())
+
+
 def _row(
     case: Case, payload: dict[str, Any] | None = None, *, zone: str = "", enrolled: int | None = None
 ) -> OutboxMail:
@@ -410,14 +415,18 @@ def _row(
                       payload=case.payload if payload is None else payload, dedupe_key="k", created_at=NOW)  # fmt: skip
 
 
+ZONES = ("Africa/Nairobi", "Asia/Shanghai", "")
+
+
 def test_every_mail_in_every_state_reads_well(app: APIFlask, lecture_ids: dict[str, int]) -> None:
+    """The first case of each template in all zones, the others in one; the zones take turns."""
     told = {path.stem for path in Path(lms.__file__).parent.glob("*/templates/mail/*.txt") if path.stem[0] != "_"}
     wrong: list[str] = []
     calendars: list[tuple[str, bytes]] = []
     with app.app_context():
         cases = _cases(lecture_ids)
         assert {case.template for case in cases} == told
-        for case, zone in product(cases, ("Africa/Nairobi", "Asia/Shanghai", "")):
+        for case, zone in [*product(_first_of_each(cases), ZONES), *zip(cases, cycle(ZONES), strict=False)]:
             message = render(_row(case, zone=zone, enrolled=lecture_ids["enrolled"]), app.extensions["lms.config"])
             text = str(message.get_body(("plain",)).get_content())  # type: ignore[union-attr]
             found = [*faults_of(message), *differences_of(message)]
@@ -445,13 +454,13 @@ def test_every_mail_in_every_state_reads_well(app: APIFlask, lecture_ids: dict[s
 
 
 def test_no_subject_begins_with_a_blank(app: APIFlask, lecture_ids: dict[str, int]) -> None:
-    """The first case of each template in all languages, the others in one; the titles take turns."""
+    """The first case of each template in three or four languages, the others in one; the titles take turns."""
     wrong: list[str] = []
     titles, languages = cycle((" Customs ", "Valuation " * 12, "海关" * 40)), cycle(LANGUAGES)
     with app.app_context():
         cases = _cases(lecture_ids)
-        first_cases = {case.template: case for case in reversed(cases)}.values()
-        for case, locale in [*product(first_cases, LANGUAGES), *zip(cases, languages, strict=False)]:
+        several = [*product(_first_of_each(cases), LANGUAGES)][::2]
+        for case, locale in [*several, *zip(cases, languages, strict=False)]:
             row = _row(case, case.payload | {"title": next(titles)}, enrolled=lecture_ids["enrolled"])
             row.locale = locale
             message = render(row, app.extensions["lms.config"])
@@ -501,8 +510,8 @@ def test_a_mail_that_lacks_a_value_is_never_written_with_a_gap(app: APIFlask, le
     refused: set[str] = set()
     with app.app_context():
         config = app.extensions["lms.config"]
-        first = {case.template: case for case in reversed(_cases(lecture_ids))}
-        for case in first.values():
+        first = _first_of_each(_cases(lecture_ids))
+        for case in first:
             whole = render(_row(case), config).get_body(("plain",)).get_content()  # type: ignore[union-attr]
             for name in set(case.payload) - MAY_BE_MISSING:
                 rest = {key: value for key, value in case.payload.items() if key != name}
@@ -513,7 +522,7 @@ def test_a_mail_that_lacks_a_value_is_never_written_with_a_gap(app: APIFlask, le
                 else:
                     wrong += [] if written == whole else [f"{case.template} without {name}:\n{written}"]
     assert not wrong, "\n".join(wrong[:3])
-    assert refused == set(first) - {"address_taken"}  # which says the same to everybody
+    assert refused == {case.template for case in first} - {"address_taken"}  # which says the same to everybody
 
 
 def test_who_enrols_somebody_else_is_named_and_an_account_is_offered(app: APIFlask, make: Make) -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 from babel.messages.catalog import Catalog
 
+from tests.rows import each_row
 from tools.messages import Found, extract_messages, find_messages, read_catalogue
 
 BETTER = {
@@ -65,7 +66,7 @@ def test_no_message_is_also_the_singular_of_a_plural(found: list[Found]) -> None
     assert [singular for singular in plurals if singular in plain] == []
 
 
-@pytest.mark.parametrize("pattern", BETTER)
+@each_row("pattern", BETTER)
 def test_no_message_is_translated_word_by_word(messages: Catalog, pattern: str) -> None:
     texts = [
         text
@@ -77,7 +78,7 @@ def test_no_message_is_translated_word_by_word(messages: Catalog, pattern: str) 
     assert texts == [], "write it like: " + BETTER[pattern][1]
 
 
-@pytest.mark.parametrize(("pattern", "example", "better"), [(pattern, *pair) for pattern, pair in BETTER.items()])
+@each_row("pattern, example, better", [(pattern, *pair) for pattern, pair in BETTER.items()])
 def test_a_pattern_finds_what_it_is_for(pattern: str, example: str, better: str) -> None:
     assert re.search(pattern, example)
     assert not re.search(pattern, better)

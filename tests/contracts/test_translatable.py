@@ -6,12 +6,12 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
 from jinja2 import Environment
 from jinja2.ext import do
 from jinja2.ext import i18n as translations
 
 from tests.contracts import translatable
+from tests.rows import each_row
 from tools.messages import extract_messages, read_catalogue, read_comments
 
 SCRIPTS = translatable.ROOT / "static" / "js"
@@ -35,8 +35,8 @@ def test_scripts_have_no_sentences_of_their_own() -> None:
     assert found == [], "a script reads its words from the page"
 
 
-@pytest.mark.parametrize(
-    ("code", "fault"),
+@each_row(
+    "code, fault",
     [
         ('_(f"Hello {name}")', "plain string"),
         ('_("Hello {}".format(name))', "plain string"),
@@ -56,8 +56,8 @@ def test_a_fault_in_the_code_is_found(code: str, fault: str) -> None:
     assert any(fault in text for text in found), found
 
 
-@pytest.mark.parametrize(
-    ("source", "fault"),
+@each_row(
+    "source, fault",
     [
         ("<p>Your lectures</p>", "not in a message"),
         ('<input aria-label="Your lectures">', "not in a message"),
@@ -76,7 +76,7 @@ def test_a_fault_in_a_template_is_found(source: str, fault: str) -> None:
     assert any(fault in text for text in found), found
 
 
-@pytest.mark.parametrize(
+@each_row(
     "source",
     [
         '<p class="wide">{{ _("Your lectures") }}: {{ title }}</p>',

@@ -60,7 +60,7 @@ def test_what_is_there_is_left_out_or_refused(at: datetime) -> None:
         _insert(Job.__table__, [_job("two", at)])
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 @pytest.mark.usefixtures("context")
 def test_no_rows_are_nothing_to_do() -> None:
     _insert(AuditSubject.__table__, [])

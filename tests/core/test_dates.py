@@ -6,10 +6,9 @@ import subprocess
 import sys
 from datetime import date
 
-import pytest
-
 from lms.core.text.i18n import LANGUAGES
 from lms.core.time import dates
+from tests.rows import each_row
 
 DAYS = {
     "en": ("Tuesday 1 December", "Tuesday 8 December"),
@@ -22,7 +21,7 @@ DAYS = {
 }
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@each_row("code", LANGUAGES)
 def test_a_day_of_a_calendar_has_its_words_in_the_order_of_the_language(code: str) -> None:
     first, eighth = date(2026, 12, 1), date(2026, 12, 8)
     assert (dates.weekday_and_day(first, code), dates.weekday_and_day(eighth, code)) == DAYS[code]

@@ -17,6 +17,7 @@ from lms.core.storage.file_store import FileStore, StorageAway
 from lms.core.storage.folder_files import FolderFiles
 from lms.core.storage.s3_files import S3Files
 from tests.engines.s3 import Storage
+from tests.rows import each_row
 
 pytestmark = pytest.mark.xdist_group("storage")
 LARGE = os.urandom(s3_files.BLOCK * 2 + 1000)
@@ -152,7 +153,7 @@ def test_files_tell_when_they_were_written(store: FileStore) -> None:
     assert store.children("materials") == [("a", file.written_at)]
 
 
-@pytest.mark.parametrize("key", ["../a", "materials/../../a", "/etc/passwd"])
+@each_row("key", ["../a", "materials/../../a", "/etc/passwd"])
 def test_no_key_leads_outside(store: FileStore, key: str) -> None:
     with pytest.raises(NotFound):
         store.find(key)

@@ -16,6 +16,7 @@ from flask_babel import force_locale
 from lms.core.base.errors import Busy, DomainError, Fault, Invalid, TooLarge
 from lms.core.storage import foreign_files
 from lms.core.storage.foreign_files import PICTURES, PROOFS, TABLES, Lane, read_foreign
+from tests.rows import each_row
 
 SMALL = Lane(memory_mb=256, cpu_seconds=1, clock_seconds=2, answer_mb=1, at_once=2, wait_seconds=20)
 TOO_MUCH = "needs too much memory or time"
@@ -55,7 +56,7 @@ def test_no_secret_and_no_open_file_of_the_server_reaches_it(monkeypatch: pytest
     assert files == ["/dev/null"] * 3  # beside the socket that the answer goes through
 
 
-@pytest.mark.parametrize("lane", [TABLES, PICTURES, PROOFS], ids=["tables", "pictures", "proofs"])
+@each_row("lane", [TABLES, PICTURES, PROOFS])
 def test_the_system_holds_the_limits(lane: Lane) -> None:
     (limits,) = read("limits", lane=lane)
     assert limits == {
@@ -66,7 +67,7 @@ def test_the_system_holds_the_limits(lane: Lane) -> None:
     }
 
 
-@pytest.mark.parametrize("reader", ["swell", "spin", "sleep", "die", "talk"])
+@each_row("reader", ["swell", "spin", "sleep", "die", "talk"])
 def test_what_takes_too_much_is_refused_and_the_next_file_is_read(reader: str) -> None:
     lane = replace(SMALL, clock_seconds=30) if reader == "spin" else SMALL
     with pytest.raises(Invalid, match=TOO_MUCH) as refused:

@@ -3,10 +3,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 from lms.core.text import typesetting
 from lms.core.text.typesetting import named
+from tests.rows import each_row
 
 BUILD = Path(__file__).parents[2] / "static" / "build"
 DEFAULT = [BUILD / "fonts"]
@@ -52,12 +51,12 @@ NAMES_IN_LARGE = {
 }
 
 
-@pytest.mark.parametrize("script", NAMES)
+@each_row("script", NAMES)
 def test_the_default_fonts_have_the_script(script: str) -> None:
     assert missing_signs(NAMES[script], DEFAULT) == ()
 
 
-@pytest.mark.parametrize("script", NAMES_IN_LARGE)
+@each_row("script", NAMES_IN_LARGE)
 def test_chinese_japanese_and_korean_need_the_large_fonts(script: str) -> None:
     name = NAMES_IN_LARGE[script]
     assert missing_signs(name, DEFAULT) == tuple(dict.fromkeys(name.replace(" ", "")))
@@ -68,12 +67,12 @@ def test_each_missing_sign_is_named_once_in_order() -> None:
     assert missing_signs("王 a 小王\t明", DEFAULT) == ("王", "小", "明")
 
 
-@pytest.mark.parametrize("text", ["", " ", "a\u00a0b\u3000c", "a\u200db\u200cc\u00ad", "\u200ea\u200f", "a\ufe0f"])
+@each_row("text", ["", " ", "a\u00a0b\u3000c", "a\u200db\u200cc\u00ad", "\u200ea\u200f", "a\ufe0f"])
 def test_spaces_and_joiners_need_no_glyph(text: str) -> None:
     assert missing_signs(text, DEFAULT) == ()
 
 
-@pytest.mark.parametrize("sign", ["\x00", "\x07", "\ufeff", "\ue000", "\ud800", "😀", "\U000e0041", "𒀀", "\u0378"])
+@each_row("sign", ["\x00", "\x07", "\ufeff", "\ue000", "\ud800", "😀", "\U000e0041", "𒀀", "\u0378"])
 def test_what_cannot_be_printed_is_missing(sign: str) -> None:
     assert missing_signs(f"a{sign}b", LARGE) == (sign,)
 

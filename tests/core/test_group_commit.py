@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from lms.core.database.group_commit import GroupWriter, close_groups, group_writer
 from lms.core.database.session import action, db
+from tests.waiting import LONGEST, until
 
 pytestmark = pytest.mark.databases(differs=True)
 
@@ -33,7 +34,7 @@ class Counter:
 
     def __call__(self, connection: Connection, items: Sequence[int]) -> list[int]:
         self.began.set()
-        self.gate.wait(10)
+        self.gate.wait(LONGEST)
         self.connections.add(id(connection.connection.dbapi_connection))
         connection.execute(text("SELECT 1"))
         self.groups.append(sorted(items))
@@ -70,22 +71,17 @@ def write_all(app: APIFlask, writer: GroupWriter[int, int], items: range, answer
 
 def finish(threads: list[Any]) -> None:
     for thread in threads:
-        thread.join(20)
+        thread.join(LONGEST)
 
 
 def wait_for(writer: GroupWriter[int, int], waiting: int) -> None:
-    pause = threading.Event()
-    for _turn in range(1000):
-        if len(writer._waiting) == waiting:
-            return
-        pause.wait(0.01)
-    raise AssertionError(f"{len(writer._waiting)} wait, not {waiting}")
+    until(lambda: len(writer._waiting) == waiting)
 
 
 def test_what_came_during_a_commit_is_the_next_group(app: APIFlask, work: Counter, writer: Any) -> None:
     answers: dict[int, Any] = {}
     first = write_all(app, writer, range(1), answers)
-    assert work.began.wait(5)
+    assert work.began.wait(LONGEST)
     rest = write_all(app, writer, range(1, 40), answers)
     wait_for(writer, 39)
     assert answers == {}  # nobody is answered before the commit
@@ -102,7 +98,7 @@ def test_a_group_that_fails_fails_for_each_of_its_members_and_for_nobody_else(
     answers: dict[int, Any] = {}
     work.fails = [OperationalError("INSERT", None, Exception("database or disk is full"))]
     first = write_all(app, writer, range(1), answers)
-    assert work.began.wait(5)
+    assert work.began.wait(LONGEST)
     rest = write_all(app, writer, range(1, 5), answers)
     wait_for(writer, 4)
     work.gate.set()
@@ -111,10 +107,11 @@ def test_a_group_that_fails_fails_for_each_of_its_members_and_for_nobody_else(
     assert answers == {item: item * 2 for item in range(1, 5)}
 
 
+@pytest.mark.databases
 def test_members_of_a_failed_group_get_errors_of_their_own(app: APIFlask, work: Counter, writer: Any) -> None:
     answers: dict[int, Any] = {}
     first = write_all(app, writer, range(1), answers)
-    assert work.began.wait(5)
+    assert work.began.wait(LONGEST)
     rest = write_all(app, writer, range(1, 5), answers)
     wait_for(writer, 4)
     # taken from the end: the first group succeeds after a lost connection, the second fails for good
@@ -135,6 +132,7 @@ def test_a_lost_connection_is_tried_once_more(app: APIFlask, work: Counter, writ
     assert work.groups == [[3], [3]]
 
 
+@pytest.mark.databases
 def test_a_group_is_not_waited_for_inside_an_action(app: APIFlask, writer: Any) -> None:
     @action
     def act() -> None:
@@ -144,10 +142,11 @@ def test_a_group_is_not_waited_for_inside_an_action(app: APIFlask, writer: Any) 
         act()
 
 
+@pytest.mark.databases
 def test_closing_writes_what_waits_and_a_later_write_begins_anew(app: APIFlask, work: Counter, writer: Any) -> None:
     answers: dict[int, Any] = {}
     threads = write_all(app, writer, range(3), answers)
-    assert work.began.wait(5)
+    assert work.began.wait(LONGEST)
     work.gate.set()
     finish(threads)
     writer.close()
@@ -167,6 +166,7 @@ def test_a_forked_process_has_a_writer_of_its_own(app: APIFlask, work: Counter, 
     assert writer._thread is not parent
 
 
+@pytest.mark.databases
 def test_an_app_has_one_writer_of_a_name(app: APIFlask, work: Counter) -> None:
     with app.app_context():
         assert group_writer("one", work) is group_writer("one", work)
@@ -189,9 +189,9 @@ def test_on_sqlite_the_writers_of_all_processes_take_turns(
     fcntl.flock(another, fcntl.LOCK_EX)
     try:
         (writing,) = write_all(app, writer, range(1), answers)
-        assert work.began.wait(0.5 if is_sqlite else 10) is not is_sqlite
+        assert work.began.wait(0.5 if is_sqlite else LONGEST) is not is_sqlite
         fcntl.flock(another, fcntl.LOCK_UN)
-        writing.join(10)
+        writing.join(LONGEST)
     finally:
         os.close(another)
     assert answers == {0: 0}
@@ -217,9 +217,9 @@ def test_on_sqlite_actions_take_turns_with_all_who_write(app: APIFlask) -> None:
     fcntl.flock(another, fcntl.LOCK_EX)
     try:
         threading.Thread(target=run, daemon=True).start()
-        assert began.wait(0.5 if is_sqlite else 10) is not is_sqlite
+        assert began.wait(0.5 if is_sqlite else LONGEST) is not is_sqlite
         fcntl.flock(another, fcntl.LOCK_UN)
-        assert done.wait(10)
+        assert done.wait(LONGEST)
         fcntl.flock(another, fcntl.LOCK_EX | fcntl.LOCK_NB)  # an action that is over has given its turn back
     finally:
         os.close(another)

@@ -21,6 +21,7 @@ from lms.core.base.roles import SYSTEM, Actor
 from lms.core.database.audit import AuditEntry
 from lms.core.database.session import action, db
 from lms.core.time import clock
+from tests.waiting import LONGEST
 
 pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
 
@@ -73,6 +74,7 @@ def test_a_job_that_the_database_failed_is_taken_again_after_its_lease(work: Wor
     assert state() == (JobState.DONE, None)
 
 
+@pytest.mark.databases
 def test_not_for_ever(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     work.goes = [away]
     later: datetime = clock.now() + PATIENCE + timedelta(minutes=1)
@@ -100,6 +102,7 @@ def test_a_failed_job_is_started_again_once(work: Work) -> None:
     assert [entry.detail["error"] for entry in entries] == ["KeyError"]
 
 
+@pytest.mark.databases
 def test_only_administrators_start_a_job_again(work: Work) -> None:
     work.goes = [lambda: {}["nothing"]]
     jobs.run_due()
@@ -112,6 +115,7 @@ def test_only_administrators_start_a_job_again(work: Work) -> None:
     assert state() == (JobState.FAILED, "KeyError")
 
 
+@pytest.mark.databases
 def test_a_job_that_is_started_again_has_all_its_patience(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     work.goes = [lambda: {}["nothing"], away]
     jobs.run_due()
@@ -122,6 +126,7 @@ def test_a_job_that_is_started_again_has_all_its_patience(work: Work, monkeypatc
     assert state() == (JobState.RUNNING, None)
 
 
+@pytest.mark.databases
 def test_a_stopped_job_is_not_started_again(work: Work) -> None:
     action(lambda: jobs.stop_job(db.session.query(Job).one(), at=clock.now()))()
     with pytest.raises(Refused):
@@ -129,6 +134,7 @@ def test_a_stopped_job_is_not_started_again(work: Work) -> None:
     assert state() == (JobState.STOPPED, None)
 
 
+@pytest.mark.databases
 def test_any_other_failure_is_told_at_once(work: Work) -> None:
     work.goes = [lambda: {}["nothing"]]
     assert jobs.run_due() == 1
@@ -175,7 +181,7 @@ def test_a_job_that_says_nothing_is_not_taken_twice(app: APIFlask, work: Work, m
 
         event.listen(db.engine, "commit", note)  # of the thread that keeps the lease: nobody else writes
         try:
-            assert renewed.wait(10)
+            assert renewed.wait(LONGEST)
         finally:
             event.remove(db.engine, "commit", note)
         moment[0] += LEASE * 0.9

@@ -49,6 +49,7 @@ def test_a_lease_that_has_expired_goes_to_the_next_holder(now: list[datetime]) -
     assert list_leases() == {"job": ("next", now[0] + timedelta(seconds=30))}
 
 
+@pytest.mark.databases
 def test_a_lease_that_is_renewed_stays(now: list[datetime]) -> None:
     assert acquire("job", "first", 30)
     now[0] += timedelta(seconds=20)
@@ -68,6 +69,7 @@ def test_a_released_lease_is_free() -> None:
     assert not renew("job", "first", 30)
 
 
+@pytest.mark.databases
 def test_a_lease_is_not_taken_inside_an_action() -> None:
     with pytest.raises(RuntimeError, match="inside an action"):
         action(lambda: acquire("job", "first", 30))()
@@ -75,7 +77,7 @@ def test_a_lease_is_not_taken_inside_an_action() -> None:
 
 @pytest.mark.present
 def test_the_database_tells_the_time(at: datetime) -> None:
-    assert abs(leases._now() - clock.now()) < timedelta(seconds=5)
+    assert abs(leases._now() - clock.now()) < timedelta(minutes=1)
 
 
 @pytest.mark.usefixtures("app")
@@ -83,7 +85,7 @@ def test_processes_that_race_take_turns(app: APIFlask, tmp_path: Path) -> None:
     counter = tmp_path / "counter"
     counter.write_text("0")
     environment = settings().environment()
-    processes = [Forked(counter, 25, environment=environment, runs="tests.core.leasing") for _ in range(2)]
+    processes = [Forked(counter, 10, environment=environment, runs="tests.core.leasing") for _ in range(2)]
     assert [process.wait(60) for process in processes] == [0, 0]
-    assert counter.read_text() == "50"
+    assert counter.read_text() == "20"
     assert list_leases() == {}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.core.time import durations
+from tests.rows import each_row
 
 lengths = st.integers(0, 10**9)
 
@@ -32,13 +32,13 @@ def test_hours_are_the_nearest_tenth(ms: int) -> None:
     assert -Fraction(1, 2) < tenths - Fraction(ms, 360_000) <= Fraction(1, 2)
 
 
-@pytest.mark.parametrize(("value", "whole"), [(0, 0), (0.4, 0), (0.5, 1), (268_768.5, 268_769), (7, 7)])
+@each_row("value, whole", [(0, 0), (0.4, 0), (0.5, 1), (268_768.5, 268_769), (7, 7)])
 def test_whole_numbers_are_the_nearest(value: float, whole: int) -> None:
     assert durations.nearest_whole(value) == whole
 
 
-@pytest.mark.parametrize(
-    ("part", "whole", "percent", "tenths"),
+@each_row(
+    "part, whole, percent, tenths",
     [(2, 3, 66.7, 666), (1, 3, 33.3, 333), (5996, 10_000, 60.0, 599), (1, 2000, 0.1, 0), (3, 2, 150.0, 1000),
      (1, 0, None, 0)],
 )  # fmt: skip

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from apiflask import APIFlask
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.core.time import durations
+from tests.rows import each_row
 
 LENGTH = 90 * 60_000 + 8_000
 NEEDED = 54 * 60_000 + 4_800
@@ -17,8 +17,8 @@ def at(whole: int, seconds: float = 0) -> int:
     return whole * 60_000 + int(seconds * 1000)
 
 
-@pytest.mark.parametrize(
-    ("present_ms", "spent", "short"),
+@each_row(
+    "present_ms, spent, short",
     [
         (at(47), "47 of 90 minutes", "8 min"),
         (at(47, 10), "47 of 90 minutes", "8 min"),

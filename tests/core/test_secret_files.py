@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lms.config import SETTINGS, BadSetting, Config, Setting
+from tests.rows import each_row
 
 VALUES = {
     "DATABASE_DIRECT_URL": "postgresql://user:word@db.example/serai",
@@ -18,7 +19,7 @@ VALUES = {
 KEY = "a-long-random-text-of-tests"
 
 
-@pytest.mark.parametrize("setting", [each for each in SETTINGS if each.is_secret], ids=lambda each: each.name)
+@each_row("setting", [each for each in SETTINGS if each.is_secret])
 def test_a_secret_is_read_from_its_file(setting: Setting, tmp_path: Path) -> None:
     path, value = tmp_path / "secret", VALUES.get(setting.name, KEY)
     path.write_text(f"{value}\n", encoding="utf-8")
@@ -42,8 +43,8 @@ def test_the_file_of_settings_names_files_too_and_the_environment_wins(tmp_path:
     assert Config.load(environment | {"LMS_SECRET_KEY": "another"}).secret_key == "another"
 
 
-@pytest.mark.parametrize(
-    ("content", "more", "reason"),
+@each_row(
+    "content, more, reason",
     [
         (None, {}, "LMS_SECRET_KEY_FILE='.*' cannot be read: No such file or directory"),
         ("\n", {}, "LMS_SECRET_KEY_FILE='.*' cannot be used: the file is empty"),
@@ -59,7 +60,7 @@ def test_a_file_that_gives_no_secret_is_refused(
         Config.load({"LMS_SECRET_KEY_FILE": str(tmp_path / "key")} | more)
 
 
-@pytest.mark.parametrize("line", ["LMS_SECRET_KEYS=s3cr3t", "s3cr3t"])
+@each_row("line", ["LMS_SECRET_KEYS=s3cr3t", "s3cr3t"])
 def test_a_line_that_is_no_setting_is_named_without_what_it_may_hold(line: str, tmp_path: Path) -> None:
     (tmp_path / "serai.env").write_text(f"# settings\n{line}\n", encoding="utf-8")
     with pytest.raises(BadSetting, match="line 2: not a setting") as refused:

@@ -11,6 +11,7 @@ from lms.core.base.errors import Fault, NotFound
 from lms.core.base.roles import Actor
 from lms.core.storage.staged import KEPT, StagedFiles, drop_old_files
 from lms.people.models import Gender
+from tests.rows import each_row
 
 AT = datetime(2026, 11, 29, 12, tzinfo=UTC)
 pytestmark = pytest.mark.usefixtures("context")
@@ -73,7 +74,7 @@ def test_old_files_are_deleted() -> None:
     assert FILES.find("c", by=ANNA, at=AT) is None
 
 
-@pytest.mark.parametrize(("file_id", "by"), [("../secret", ANNA), ("", ANNA), ("a", Actor())])
+@each_row("file_id, by", [("../secret", ANNA), ("", ANNA), ("a", Actor())])
 def test_there_is_nothing_under_a_wrong_id_or_for_strangers(file_id: str, by: Actor) -> None:
     with pytest.raises(NotFound):
         FILES.find(file_id, by=by, at=AT)

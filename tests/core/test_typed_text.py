@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.core.text.typed_text import clean_line, clean_text
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
-    ("typed", "cleaned"),
+@each_row(
+    "typed, cleaned",
     [
         (" a\u202eb\x00 \n c ", "ab c"),
         ("\u200b\u200d \u2066", ""),
@@ -30,8 +30,8 @@ def test_a_line_keeps_scripts_and_emoji_and_drops_what_cannot_be_seen(typed: str
     assert clean_line(typed) == cleaned
 
 
-@pytest.mark.parametrize(
-    ("typed", "cleaned"),
+@each_row(
+    "typed, cleaned",
     [
         ("One\r\ntwo\rthree\u2028four", "One\ntwo\nthree\nfour"),
         ("  - one\n    - two  ", "- one\n    - two"),

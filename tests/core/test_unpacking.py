@@ -9,9 +9,10 @@ import xlsxwriter
 
 from lms.core.base.errors import Invalid
 from lms.core.storage.unpacking import read_workbook
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize("what", ["a version of ZIP that nobody has", "a name that is not UTF-8"])
+@each_row("what", ["a version of ZIP that nobody has", "a name that is not UTF-8"])
 def test_a_list_of_parts_that_cannot_be_read_is_a_damaged_file(what: str) -> None:
     held = io.BytesIO()
     with xlsxwriter.Workbook(held, {"in_memory": True}) as workbook:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 
-import pytest
-
 from lms.core.base.settings import resource
 from lms.core.time.zones import canonical, main_zone, named_zone, territories
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
+@each_row(
+    "name, expected",
     [
         ("Africa/Nairobi", "Africa/Nairobi"),
         ("Asia/Calcutta", "Asia/Kolkata"),  # as Chromium calls it
@@ -29,8 +28,8 @@ def test_each_zone_has_one_name(name: str, expected: str | None) -> None:
     assert canonical(name) == expected
 
 
-@pytest.mark.parametrize(
-    ("country", "zone"),
+@each_row(
+    "country, zone",
     [
         ("KE", "Africa/Nairobi"), ("BF", "Africa/Ouagadougou"), ("RU", "Europe/Moscow"), ("BR", "America/Sao_Paulo"),
         ("CA", "America/Toronto"), ("AU", "Australia/Sydney"), ("US", "America/New_York"), ("KZ", "Asia/Almaty"),

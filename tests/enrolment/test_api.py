@@ -135,47 +135,6 @@ def test_a_full_series_answers_with_the_waiting_list(caller: Any, make: Make) ->
 
 
 @pytest.mark.usefixtures("series")
-def test_a_focal_point_works_for_the_own_country(caller: Any) -> None:
-    focal = caller("Focal", ("focal_point", "KE"))
-    kofi = caller("Kofi", country="GH")
-    foreign = kofi.enrol().json["id"]
-    mine = focal.enrol({"email": "zawadi@people.test", "full_name": "Zawadi"})
-    assert (mine.status_code, mine.json["country"]) == (201, "KE")
-    assert focal.enrol({"email": "kofi@people.test"}).status_code == 403
-    assert focal.enrol({"email": "x@people.test", "full_name": "X", "country": "GH"}).status_code == 403
-    assert [item["email"] for item in focal.list()["items"]] == ["zawadi@people.test"]
-    assert focal.set(mine.json["id"], "withdrawn").status_code == 200
-    assert focal.set(foreign, "withdrawn").status_code == 404
-
-
-@pytest.mark.usefixtures("series")
-def test_a_reporter_reads_and_changes_nothing(caller: Any) -> None:
-    reporter, amina = caller("Reporter", "reporter"), caller("Amina")
-    place = amina.enrol().json["id"]
-    assert [item["email"] for item in reporter.list()["items"]] == ["amina@people.test"]
-    assert reporter.set(place, "withdrawn").status_code == 403
-    assert reporter.enrol({"email": "amina@people.test"}).status_code == 403
-    assert reporter.file(HEAD + "x@file.test,X,KE\n").status_code == 403
-
-
-@pytest.mark.usefixtures("series")
-def test_lists_are_paged_and_filtered(caller: Any) -> None:
-    admin = caller("Admin", "administrator")
-    assert admin.file(HEAD + "".join(f"p{n}@file.test,Person {n},KE\n" for n in range(5))).status_code == 200
-    first = admin.list(limit=2)
-    assert [item["full_name"] for item in first["items"]] == ["Person 0", "Person 1"]
-    second = admin.list(limit=2, cursor=first["next"])
-    third = admin.list(limit=2, cursor=second["next"])
-    assert [item["full_name"] for item in second["items"] + third["items"]] == ["Person 2", "Person 3", "Person 4"]
-    assert third["next"] is None
-    assert [item["full_name"] for item in admin.list(q="p3@")["items"]] == ["Person 3"]
-    assert admin.list(status="waitlisted")["items"] == []
-    path = "/api/v1/series/customs/enrolments"
-    for query in ({"limit": 0}, {"limit": 201}, {"cursor": "x"}, {"status": "gone"}):
-        assert admin.client.get(path, query_string=query, headers=admin.headers).status_code == 422, query
-
-
-@pytest.mark.usefixtures("series")
 def test_a_file_is_answered_with_what_became_of_its_rows(caller: Any) -> None:
     admin = caller("Admin", "administrator")
     text = "\ufeff" + HEAD + "amina@file.test,Amina,KE\njuma@file.test,Juma,TZ\n"
@@ -203,28 +162,3 @@ def test_a_file_is_answered_with_what_became_of_its_rows(caller: Any) -> None:
     assert nothing.status_code == 422
     teacher = caller("Other", "instructor")
     assert teacher.file(text).status_code == 403
-
-
-def test_doors_are_closed_without_a_token_and_for_what_is_hidden(caller: Any, client: FlaskClient, make: Make) -> None:
-    make.series("hidden", visibility="draft")
-    amina = caller("Amina")
-    path = "/api/v1/series/hidden/enrolments"
-    assert client.get(path).status_code == 401
-    assert client.post(path, json={}).status_code == 401
-    assert client.patch("/api/v1/enrolments/x", json={"status": "withdrawn"}).status_code == 401
-    assert client.get(path, headers=amina.headers).status_code == 404
-    assert amina.enrol(slug="hidden").status_code == 404
-    assert amina.enrol(slug="nowhere").status_code == 404
-
-
-@pytest.mark.usefixtures("series")
-def test_bodies_of_another_kind_are_refused(caller: Any) -> None:
-    amina = caller("Amina")
-    path = "/api/v1/series/customs/enrolments"
-    for content, kind, status in (
-        ("{", "application/json", 400),
-        ("[]", "application/json", 400),
-        ("x", "text/plain", 415),
-    ):
-        answer = amina.client.post(path, data=content, content_type=kind, headers=amina.headers)
-        assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")

@@ -183,7 +183,7 @@ def test_withdrawn_people_make_room_and_are_enrolled_again_while_there_are_place
     assert (view.stage.value, view.count(EntryState.TAKEN_BACK), count_places(view.batch)) == ("undone", 4, 2)
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_who_left_or_was_decided_on_meanwhile_is_named_and_skipped(scene: Scene) -> None:
     batch = scene.preview(scene.ids("Cyr", "Dora", "Eva"), ENROLLED)
     scene.set("Cyr", WITHDRAWN)
@@ -216,7 +216,7 @@ def test_merged_and_erased_people_are_left_alone(scene: Scene) -> None:
     assert scene.view(out).counts == {EntryState.KEPT: 1}
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_what_cannot_be_previewed_is_refused(scene: Scene) -> None:
     for people, status, error in (
         ([], ENROLLED, Invalid), (SeatFilter(q="nobody at all"), ENROLLED, Invalid), (["unknown"], ENROLLED, NotFound),
@@ -274,14 +274,6 @@ def test_on_the_pages_nothing_changes_before_it_is_confirmed(client: Any, make: 
     assert "Undone: 2 people are in the series again" in client.get(out).text
     opened = client.get(f"/series/trade/enrolments?open={ann}").text
     assert opened.count('data-testid="opened"') == 1
-
-
-def test_only_staff_of_the_series_can_select_many(client: Any, make: Any) -> None:
-    with make.app.app_context():
-        Scene(make)
-        make.sign_in(client, make.person("Fo", roles=[("focal_point", "KE")]))
-    assert 'form="bulk"' not in client.get("/series/trade/enrolments").text
-    assert client.get("/series/trade/enrolment-changes").status_code == 403
 
 
 def test_the_api_previews_confirms_and_takes_back(client: Any, make: Any) -> None:

@@ -151,7 +151,6 @@ def test_the_calendar_ends_with_its_person_and_stays_after_a_merge(scene: Scene,
     assert scene.client.get(f"/calendar/{scene.secret}.ics").status_code == 404
 
 
-@pytest.mark.databases(differs=True)
 def test_a_disabled_account_has_no_calendar(scene: Scene, make: Make) -> None:
     person = make.person("Chebet", "chebet@people.test", password="a long password")
     with scene.app.app_context():
@@ -161,14 +160,12 @@ def test_a_disabled_account_has_no_calendar(scene: Scene, make: Make) -> None:
     assert scene.client.get(f"/calendar/{secret}.ics").status_code == 404
 
 
-@pytest.mark.databases(differs=True)
 def test_the_secret_is_not_in_the_database(scene: Scene) -> None:
     with scene.app.app_context():
         [row] = db.session.execute(db.text("SELECT * FROM calendar_address")).all()
     assert scene.secret not in repr(row)
 
 
-@pytest.mark.databases(differs=True)
 def test_the_calendar_of_a_series_is_public_and_a_draft_has_none(scene: Scene, make: Make) -> None:
     path = "/series/customs/calendar.ics"
     assert scene.shown(path) == ["Rules of origin", "Valuation"]

@@ -195,7 +195,6 @@ def test_an_erased_person_gives_up_what_lies_ahead(cast: Cast, at: datetime, sen
     assert "enrolment_withdrawn" not in [template for template, _address in sent()]
 
 
-@pytest.mark.databases(differs=True)
 def test_a_person_can_take_all_places_along(cast: Cast, at: datetime) -> None:
     series, amina = cast.series(), cast.person("Amina")
     enrol(series.id, own(amina), by=amina, at=at)

@@ -175,7 +175,6 @@ def test_in_the_chain_the_withdrawal_of_one_person_is_for_her_alone(sink: Sink, 
     assert (kept["isShown"], kept["status"]) == (False, "CANCELLED")
 
 
-@pytest.mark.databases(differs=True)
 def test_a_late_mail_never_brings_back_what_is_off(sink: Sink, cast: Cast, at: datetime) -> None:
     series, lecture, amina = cast.series(), cast.lecture(), cast.person("Amina")
     invite_due(at=at)

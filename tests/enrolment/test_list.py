@@ -66,7 +66,7 @@ def test_enrolments_are_filtered_and_sorted_by_each_column(series: Series, conte
     assert [seat.label for seat in seats] == ["Ann"]
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_filters_and_orders_tell_nothing_of_a_hidden_person(make: Any, context: None) -> None:
     teacher = make.person("Lin", roles=["instructor"])
     series = make.series(instructors=[teacher])

@@ -66,7 +66,6 @@ def test_a_place_is_found_without_reading_the_series(cast: Cast, at: datetime) -
     assert steps() < few * 1.5  # the rows of the others would be ten times as many
 
 
-@pytest.mark.databases(differs=True)
 def test_the_list_is_paged_in_the_order_of_registration(cast: Cast, at: datetime) -> None:
     series = cast.series(capacity=2)
     people = [cast.person() for _n in range(5)]
@@ -156,7 +155,6 @@ def test_a_roster_holds_who_was_enrolled_when_the_lecture_ended(cast: Cast, at: 
     assert enrolled_ids(series.id) == {own(stays), own(back), own(late)}
 
 
-@pytest.mark.databases(differs=True)
 def test_a_lecture_entered_late_asks_for_who_enrolled_afterwards_too(cast: Cast, at: datetime) -> None:
     series = cast.series()
     amina = cast.person()
@@ -183,7 +181,6 @@ def test_ones_own_place(cast: Cast, at: datetime) -> None:
     assert place_of(kenyan, by=cast.person(country="GH"), at=at).refusal is not None
 
 
-@pytest.mark.databases(differs=True)
 def test_a_countrys_people_and_totals(cast: Cast, at: datetime) -> None:
     focal = cast.staff(Role.FOCAL_POINT, "Aaron Focal", country="KE")
     one, two = cast.series("one"), cast.series("two", capacity=1)

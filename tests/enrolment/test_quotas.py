@@ -307,7 +307,7 @@ def test_a_worker_that_dies_in_the_middle_of_a_release_leaves_nothing_half(
         return (*rows, *counts, db.session.scalar(select(CountryQuota.released_at)))
 
     before = state()
-    for statements in count(1):
+    for statements in count(1, 3):  # dies after every third statement
         db.session.remove()
         db.engine.dispose()
         child = os.fork()

@@ -14,6 +14,7 @@ from lms.core.base.roles import Actor, Role
 from lms.enrolment import rules
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.people.models import Country, Person
+from tests.rows import each_row
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -60,7 +61,7 @@ def test_oneself_comes_into_what_is_open_and_not_over() -> None:
             rules.check_can_enrol_oneself(given_series, is_over=is_over)
 
 
-@pytest.mark.parametrize(("country", "fits"), [(1, True), (2, True), (3, False), (None, False)])
+@each_row("country, fits", [(1, True), (2, True), (3, False), (None, False)])
 def test_a_series_for_certain_countries(country: int | None, fits: bool) -> None:
     rules.check_is_for_country(series(), country)
     if fits:
@@ -88,8 +89,8 @@ def test_who_moves_whom() -> None:
             rules.check_can_move(series(), actor, country)
 
 
-@pytest.mark.parametrize("before", list(EnrolmentStatus))
-@pytest.mark.parametrize("after", list(EnrolmentStatus))
+@each_row("before", list(EnrolmentStatus))
+@each_row("after", list(EnrolmentStatus))
 def test_which_changes_can_be_made(before: EnrolmentStatus, after: EnrolmentStatus) -> None:
     e = EnrolmentStatus
     allowed = {

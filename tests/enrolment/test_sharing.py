@@ -30,6 +30,7 @@ from lms.live.actions import join_lecture
 from lms.people.models import Person
 from lms.people.queries.persons import find_person_by_email
 from tests.factories import EARLY, Make
+from tests.rows import each_row
 
 pytestmark = [pytest.mark.databases]
 
@@ -108,12 +109,11 @@ def test_known_and_unknown_addresses_get_the_same_answer(known: Person, enrols: 
     assert {name: again["known@example.org"].json[name] for name in SENT} == SENT
 
 
-@pytest.mark.parametrize(
+@each_row(
     "given",
     [{}, {"full_name": ""}, {"full_name": "x" * 201}, {"full_name": "X", "country": "ZZ"},
      {"full_name": "X", "time_zone": "Mars/Base"}, {"full_name": "X", "locale": "tlh"},
      {"full_name": "X", "sector": "magic"}, {"full_name": "X", "organisation": "x" * 999}],
-    ids=lambda given: next(reversed(given), "nothing"),
 )  # fmt: skip
 def test_what_is_wrong_is_said_alike_of_known_and_unknown(known: Person, enrols: Enrols, given: dict[str, Any]) -> None:
     first, second = (enrols(address, **given) for address in ("known@example.org", "unknown@example.org"))
@@ -131,7 +131,6 @@ def test_the_profile_of_a_known_person_stays_as_it_is(known: Person, enrols: Enr
         )  # fmt: skip
 
 
-@pytest.mark.databases(differs=True)
 def test_the_page_says_the_same_of_known_and_unknown(
     known: Person, make: Make, client: FlaskClient, teacher: Person, series: Series
 ) -> None:
@@ -153,7 +152,7 @@ def test_the_page_says_the_same_of_known_and_unknown(
 # Nothing else tells more
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_no_list_and_no_file_tells_more_than_the_address(
     known: Person, make: Make, client: FlaskClient, teacher: Person, series: Series, enrols: Enrols
 ) -> None:
@@ -269,7 +268,6 @@ def test_the_profile_is_seen_once_the_person_accepts(
     assert (seat.label, seat.country, seat.is_hidden) == ("Zawadi Achieng", "UG", False)
 
 
-@pytest.mark.databases(differs=True)
 @pytest.mark.usefixtures("context")
 def test_the_person_is_asked_on_the_page_of_the_series(
     known: Person, make: Make, teacher: Person, series: Series, at: datetime, client: FlaskClient

@@ -110,7 +110,7 @@ def test_enrolments_are_filtered_by_answers(app: APIFlask, make: Make, people: d
             list_seat_page(series, SeatFilter(answers={"post": "given"}), ListRequest(), by=focal_point)
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_of_merged_people_the_last_answers_are_filtered_by(
     app: APIFlask, make: Make, people: dict[str, Person]
 ) -> None:

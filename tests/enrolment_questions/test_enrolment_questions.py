@@ -31,6 +31,7 @@ from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.models import Person
 from tests.factories import EARLY, Make
 from tests.forms import token_in
+from tests.rows import each_row
 
 POST = {"key": "post", "kind": "text", "text": "At which border post do you work?", "required": True}
 SYSTEMS = {"key": "systems", "kind": "choices", "text": "Which systems do you use?", "options": ["Simba", "Paper"]}
@@ -231,8 +232,8 @@ def test_a_form_of_200_questions_is_refused(app: APIFlask, make: Make, series: S
     assert answered.status_code == 422
 
 
-@pytest.mark.parametrize(
-    ("wrong", "field"),
+@each_row(
+    "wrong, field",
     [
         ({"depends_on": "later"}, "questions.0.depends_on"),
         ({"countries": ["KE", "XX9"]}, "questions.0.countries"),
@@ -304,8 +305,8 @@ def test_after_a_merge_is_undone_each_has_the_own_file(app: APIFlask, make: Make
         assert all(files.has(key) for key in keys)
 
 
-@pytest.mark.parametrize(
-    ("content", "name"),
+@each_row(
+    "content, name",
     [
         (b"<script>alert(1)</script>", "plan.pdf"),
         (b"", "plan.pdf"),

@@ -15,6 +15,7 @@ from lms.core.database.session import db
 from lms.core.time import clock
 from lms.live.tokens import make_token
 from tests.factories import Make
+from tests.rows import each_row
 
 pytestmark = pytest.mark.databases
 
@@ -78,8 +79,8 @@ def test_after_the_end_a_beat_is_answered_and_counts_nothing(hall: Hall) -> None
     assert hall.join().status_code == 409
 
 
-@pytest.mark.parametrize(
-    ("body", "kind", "status"),
+@each_row(
+    "body, kind, status",
     [
         ("not json", "application/json", 400),
         ("not json", "text/plain", 400),
@@ -133,7 +134,6 @@ def test_who_may_join(hall: Hall) -> None:
     assert hall.count(Join) == 0
 
 
-@pytest.mark.databases(differs=True)
 def test_in_a_demonstration_an_administrator_joins_for_others(hall: Hall) -> None:
     make = hall.make
     admin = make.headers(make.person(roles=["administrator"]))

@@ -25,6 +25,7 @@ from lms.core.time.durations import MINUTE_MS
 from lms.live.tokens import make_mark, make_token, read_mark, read_token
 from lms.people.models import Person
 from tests.factories import Make
+from tests.rows import each_row
 
 SECRET = "tests-only"
 
@@ -162,7 +163,7 @@ def test_closed_attendance_takes_nothing(room: Room) -> None:
 
 
 @pytest.mark.databases
-@pytest.mark.parametrize("state", ["scheduled", "cancelled", "postponed"])
+@each_row("state", ["scheduled", "cancelled", "postponed"])
 def test_nothing_counts_of_a_lecture_that_is_not_on(room: Room, state: str) -> None:
     room.change(state=state, actual_start=None)
     assert room.send().json == {"counted": 0}
@@ -222,7 +223,7 @@ def test_a_mark_of_yesterday(room: Room) -> None:
     assert room.send(mark=old).json == {"counted": 0}
 
 
-@pytest.mark.parametrize(
+@each_row(
     "beats", [[[1]], [[1, -1]], [["1", 2]], [[True, 2]], [1], {"1": 2}, [[n, n] for n in range(101)], [[1, 2**31]]]
 )
 def test_what_is_no_list_of_heartbeats(room: Room, beats: Any) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
+from tests.rows import each_row
 from tests.scripts import SCRIPTS, run_script
 
 OUTBOX = (SCRIPTS / "studio/outbox.js").as_uri()
@@ -19,8 +18,8 @@ def send(*answers: Any, chunks: Any = (("/s", 0), ("/s", 1))) -> dict[str, Any]:
     return run_script("outbox.mjs", {"outbox": OUTBOX, "chunks": list(chunks), "answers": list(answers)})
 
 
-@pytest.mark.parametrize(
-    ("answer", "trouble", "waited"),
+@each_row(
+    "answer, trouble, waited",
     [
         ([429, "slow down", HTML | {"Retry-After": "7"}], "busy", 7),
         ([429, {"detail": "Too many requests."}, PROBLEM | {"Retry-After": "900"}], "busy", 300),
@@ -38,7 +37,7 @@ def test_a_chunk_is_sent_again_until_the_server_has_it(answer: list[Any], troubl
     assert (seen["receipts"], seen["left"]) == ([["/s/0", 200], ["/s/1", 200]], [])
 
 
-@pytest.mark.parametrize("status", [409, 410, 422])
+@each_row("status", [409, 410, 422])
 def test_an_answer_of_ours_that_is_final_ends_it(status: int) -> None:
     seen = send([status, {"detail": "This lecture is over."}, PROBLEM], TAKEN)
     assert (seen["receipts"], seen["left"]) == ([["/s/0", status], ["/s/1", 200]], [])
@@ -54,7 +53,7 @@ def test_a_chunk_that_is_too_large_for_a_proxy_holds_up_no_other() -> None:
     assert (seen["sent"], seen["left"]) == (["/s/0", "/s/1"], ["/s/0"])
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405])
+@each_row("status", [400, 401, 403, 404, 405])
 def test_a_session_that_is_refused_is_kept_and_others_are_sent(status: int) -> None:
     refused = [status, {"detail": "Not yours."}, PROBLEM]
     seen = send(refused, TAKEN, chunks=[("/a", 0), ("/a", 1), ("/b", 0)])

@@ -23,6 +23,7 @@ from lms.live.tokens import make_replay_token, read_replay_token
 from lms.recordings.replays import find_replays
 from lms.streaming.models import Epoch, Stream, StreamSession, StreamState, Track
 from tests.factories import Make
+from tests.rows import each_row
 
 SECRET = "tests-only"
 LENGTH = timedelta(minutes=90)
@@ -210,8 +211,8 @@ def test_a_recording_that_comes_later_counts_from_then_on(cinema: Cinema) -> Non
     assert (replay.available_at, replay.counts_until) == (came, came + timedelta(days=28))
 
 
-@pytest.mark.parametrize(
-    ("report", "message"),
+@each_row(
+    "report, message",
     [
         ("no json", "The body is not a JSON object."),
         ([], "The body is not a JSON object."),

@@ -75,14 +75,6 @@ def test_a_page_that_was_opened_early_learns_that_the_room_is_open(
     assert studio.audience()["can_start"]
 
 
-def test_nobody_else_sees_the_audience(studio: Studio) -> None:
-    ada = studio.make.person("Ada")
-    studio.make.enrolment(studio.series, ada)
-    studio.make.sign_in(studio.client, ada)
-    assert studio.client.get(f"{studio.path}/room/audience").status_code == 403
-    assert 'data-testid="studio"' not in studio.client.get(f"{studio.path}/room").text
-
-
 def test_a_lecture_is_paused_for_some_minutes(studio: Studio) -> None:
     assert studio.post("/stream/pause", minutes="5").json["detail"] == "This lecture has not begun."
     studio.post("/stream")

@@ -11,6 +11,7 @@ from jinja2 import UndefinedError
 from lms.mail.html import act, as_html, lead, without_buttons
 from lms.mail.outbox import OutboxMail
 from lms.mail.rendering import render
+from tests.rows import each_row
 
 BASE = "https://serai.example"
 
@@ -58,9 +59,7 @@ def test_links_of_a_list_show_their_words_in_html_and_their_address_in_the_text(
     ]
 
 
-@pytest.mark.parametrize(
-    "url", ["https://evil.example/", f"{BASE}.evil.example/", f"{BASE}/a b", "javascript:alert(1)"]
-)
+@each_row("url", ["https://evil.example/", f"{BASE}.evil.example/", f"{BASE}/a b", "javascript:alert(1)"])
 def test_words_hide_no_address_that_is_not_our_own(url: str) -> None:
     """Also where somebody managed to write the signs that make such a link."""
     shown = html("Look:\n\n" + lead(url, "Sign in"))
@@ -73,7 +72,7 @@ def test_lines_that_are_set_in_become_a_list_and_links_keep_their_end() -> None:
     assert ">https://serai.example/a</a>.</p>" in shown
 
 
-@pytest.mark.parametrize(("locale", "said"), [("en", "en ltr"), ("ar", "ar rtl"), ("zh", "zh-Hans ltr")])
+@each_row("locale, said", [("en", "en ltr"), ("ar", "ar rtl"), ("zh", "zh-Hans ltr")])
 def test_the_page_says_its_language_and_direction(locale: str, said: str) -> None:
     tag, direction = said.split()
     assert f'<html lang="{tag}" dir="{direction}">' in html("Text", locale=locale)

@@ -29,6 +29,7 @@ from lms.mail.outbox import MailState, OutboxMail
 from lms.mail.reasons import MailReason
 from lms.mail.smtp import MailServer, UntrustedMailServer, letter_of
 from tests.ports import free_port
+from tests.rows import each_row
 
 
 class Authority:
@@ -472,7 +473,7 @@ def test_a_server_that_closes_instead_of_taking_a_mail_gets_it_on_another_connec
     assert (len(sink.ids), len(set(sink.ids)), len(sink.connections), errors()) == (4, 4, 3, [])
 
 
-@pytest.mark.parametrize(
+@each_row(
     "address", ["http://x", "smtp://x?tls=maybe", "smtp://x?tls=", "smtps://x?tls=off", "smtp://x?tls=off&tls=required"]
 )
 def test_an_address_that_cannot_be_meant_is_refused(address: str) -> None:

@@ -34,6 +34,7 @@ from lms.materials.models import Audience, FileState, LectureFile
 from lms.materials.queries import get_file_to_open, get_files_to_edit, list_files
 from lms.people.models import Person
 from tests.factories import Make
+from tests.rows import each_row
 
 
 @cache
@@ -97,8 +98,8 @@ def upload(
 
 
 class TestWhatIsTaken:
-    @pytest.mark.parametrize(
-        ("name", "content", "kind"),
+    @each_row(
+        "name, content, kind",
         [
             ("Slides_of day 1.PDF", pdf(), "pdf"),
             ("deck.pptx", packed(*PPTX), "pptx"),
@@ -110,7 +111,6 @@ class TestWhatIsTaken:
             ("map.gif", picture("GIF"), "gif"),
             ("map.webp", picture("WEBP"), "webp"),
         ],
-        ids=lambda value: value if isinstance(value, str) else "",
     )
     @pytest.mark.usefixtures("context")
     def test_by_its_content(self, lecture: Lecture, staff: Actor, name: str, content: bytes, kind: str) -> None:
@@ -119,8 +119,8 @@ class TestWhatIsTaken:
         assert (row.kind, row.size, files.find(row.key)) == (kind, len(content), content)
         assert row.file_name.endswith(f".{kind}")
 
-    @pytest.mark.parametrize(
-        ("name", "content", "error", "says"),
+    @each_row(
+        "name, content, error, says",
         [
             ("slides.pptx", b"MZ" + bytes(200), WrongKind, "Windows program"),
             ("slides.pptx", packed("readme.txt"), WrongKind, "does not match its extension: it is a ZIP"),
@@ -141,7 +141,6 @@ class TestWhatIsTaken:
             ("up.zip", packed("../../etc/cron.d/x"), Invalid, "outside its folder"),
             ("empty.pdf", b"", Invalid, "empty"),
         ],
-        ids=lambda value: value if isinstance(value, str) else "",
     )
     @pytest.mark.usefixtures("context")
     def test_other_files_are_refused_and_nothing_is_kept(

@@ -39,6 +39,7 @@ from lms.people.models import RoleGrant
 from tests.attendance.scene import END, Scene
 from tests.enrolment.conftest import Reader
 from tests.factories import Make
+from tests.rows import each_row
 
 NOW = END + timedelta(days=1)
 STARTS = NOW + rules.WAIT
@@ -236,8 +237,8 @@ def test_a_message_is_changed_only_while_it_is_a_draft(scene: Scene) -> None:
         delete_draft(scene.series.slug, message.public_id, by=scene.by)
 
 
-@pytest.mark.parametrize(
-    ("typed", "field"),
+@each_row(
+    "typed, field",
     [
         (MessageInput(EVERYONE, "\u200b", "x"), "subject"),
         (MessageInput(EVERYONE, "x" * 201, "x"), "subject"),
@@ -247,7 +248,6 @@ def test_a_message_is_changed_only_while_it_is_a_draft(scene: Scene) -> None:
         (MessageInput(AudienceInput(Audience.ABSENT, 10**9), "x", "x"), "lecture"),
         (MessageInput(AudienceInput(country="XX"), "x", "x"), "country"),
     ],
-    ids=["no subject", "long subject", "no text", "long text", "no lecture", "unknown lecture", "unknown country"],
 )
 def test_what_is_wrong_is_named_and_nothing_written(scene: Scene, typed: MessageInput, field: str) -> None:
     with pytest.raises(Invalid) as error:

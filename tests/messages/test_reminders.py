@@ -26,6 +26,7 @@ from lms.people.actions.mails import choose_mails
 from lms.people.models import RoleGrant
 from tests.dashboards.conftest import World, now, world
 from tests.enrolment.conftest import Reader
+from tests.rows import each_row
 
 __all__ = ["now", "world"]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -116,10 +117,9 @@ def test_people_who_declined_messages_are_left_out(scene: Any) -> None:
     assert [mail.address for mail in mails()] == ["nowhere@x.example"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "to",
     [AudienceInput(country="KE"), BEHIND, AudienceInput(Audience.BEHIND, country="UG")],
-    ids=["everyone", "no country", "another country"],
 )
 def test_a_focal_point_writes_to_people_of_their_country_who_are_behind_only(scene: Any, to: AudienceInput) -> None:
     with pytest.raises(Forbidden, match="their own countries"):

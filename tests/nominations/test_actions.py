@@ -94,7 +94,6 @@ def test_declining_gives_a_reason_and_ends_the_invitation(
     assert find_person_by_email("halima.noor@people.test") is None
 
 
-@pytest.mark.databases(differs=True)
 def test_a_person_is_invited_once_by_two_focal_points_of_a_country(
     cast: Cast, series: Series, kenya: int, focal: Actor, at: datetime, sent: Sent
 ) -> None:
@@ -184,7 +183,6 @@ def test_a_nominee_who_names_another_country_waits_for_an_administrator(
     assert one(answer.invited[0]).state is NominationState.ACCEPTED
 
 
-@pytest.mark.databases(differs=True)
 def test_an_administrator_approves_and_rejects_where_the_series_asks(
     series: Series, kenya: int, focal: Actor, admin: Actor, at: datetime, sent: Sent
 ) -> None:

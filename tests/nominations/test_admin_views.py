@@ -22,6 +22,7 @@ from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from tests.factories import Make
 from tests.forms import token_in
+from tests.rows import each_row
 
 LIST = "/admin/nominations"
 
@@ -85,8 +86,8 @@ def test_what_waits_longest_comes_first_with_the_places_of_countries(
     assert "3 nominations" in home
 
 
-@pytest.mark.parametrize(
-    ("asked", "names"),
+@each_row(
+    "asked, names",
     [
         ("?country=TZ", ["Juma"]),
         ("?state=invited", []),
@@ -168,7 +169,7 @@ def test_all_that_the_filter_holds_are_decided_together(
     assert "Select at least one nomination" in nobody
 
 
-@pytest.mark.parametrize("decision", ["", "delete"])
+@each_row("decision", ["", "delete"])
 def test_an_unknown_decision_is_refused(client: FlaskClient, waiting: dict[str, str], decision: str) -> None:
     assert post(client, LIST, decision=decision, people=waiting["Dina"]).status_code == 422
     assert post(client, LIST, decision="approve", people="nobody").status_code == 404

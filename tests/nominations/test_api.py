@@ -25,6 +25,7 @@ from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from tests.factories import Make
 from tests.nominations.test_nominating_page import PDF
+from tests.rows import each_row
 
 DINA = {"email": "dina@people.test", "full_name": "Dina Fawzy", "organisation": "Customs Authority"}
 Call = Callable[..., Any]
@@ -85,8 +86,8 @@ def test_one_is_nominated_once_and_answers_with_the_nomination(series: Series, c
     assert enrolments == [], "a nominee has a place on accepting"
 
 
-@pytest.mark.parametrize(
-    ("who", "sent", "field"),
+@each_row(
+    "who, sent, field",
     [
         (FOCAL, {"email": "no address", "full_name": "X"}, "email"),
         (FOCAL, {"full_name": "X"}, "email"),
@@ -98,7 +99,6 @@ def test_one_is_nominated_once_and_answers_with_the_nomination(series: Series, c
         (FOCAL, {**DINA, "unknown": 1}, "unknown"),
         (ADMIN, DINA, "country"),
     ],
-    ids=["address", "no address", "name", "other country", "no country", "long", "sector", "key", "administrator"],
 )
 def test_what_is_wrong_is_named(series: Series, call: Call, who: Any, sent: dict[str, Any], field: str) -> None:
     answer = call(who, "POST", PATH, json=sent)

@@ -174,24 +174,6 @@ def test_a_file_can_be_kept_as_drafts_or_cancelled(series: Series, peter: Reader
     assert states() == {"A": "drafted"}
 
 
-@pytest.mark.parametrize(
-    ("content", "status", "words"),
-    [
-        (b"", 422, "The file is empty."),
-        (b"name\nA\n", 422, "There is no column"),
-        (b"\x89PNG\r\n", 415, "This is a picture"),
-        ("email,full_name\na@p.test,José\n".encode("cp1252"), 422, "not UTF-8"),
-    ],
-    ids=["empty", "no-address", "picture", "latin"],
-)
-def test_an_unreadable_file_is_refused_in_words(
-    series: Series, peter: Reader, content: bytes, status: int, words: str
-) -> None:
-    answer = peter.post(FILE, series=series.slug, file=(io.BytesIO(content), "x.csv"))
-    assert answer.status_code == status
-    assert words in answer.text
-
-
 def test_only_series_that_take_nominations_from_the_country_are_offered(
     cast: Cast, series: Series, peter: Reader
 ) -> None:
@@ -281,13 +263,6 @@ def test_all_that_a_filter_holds_are_submitted_but_none_that_came_later(series: 
     nominated(series, peter, "C", submit=False)
     peter.post(f"{LIST}?state=drafted", do="submit", all="1", up_to=up_to, confirm="1")
     assert states() == {"A": "invited", "B": "invited", "C": "drafted"}
-
-
-def test_drafts_beyond_the_quota_say_that_they_stay(series: Series, peter: Reader) -> None:
-    keep(series, kenya(), 1, until=clock.now() + timedelta(days=3))
-    ids = nominated(series, peter, "A", "B", submit=False)
-    peter.post(LIST, do="submit", people=ids, confirm="1")
-    assert peter.said() == ["1 nomination was submitted.", "1 stays a draft: your country has no place left."]
 
 
 def test_invitations_are_sent_again_at_most_every_three_days(series: Series, peter: Reader) -> None:

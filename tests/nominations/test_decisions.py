@@ -131,7 +131,6 @@ def test_a_rejection_stays_where_the_person_was_nominated_again(
     assert named(batch, admin) == {"Dina": "again", "Karim": "taken_back"}
 
 
-@pytest.mark.databases(differs=True)
 def test_an_approval_is_taken_back_until_its_invitation_is_answered(
     series: Series, waiting: list[str], admin: Actor, at: datetime
 ) -> None:

@@ -35,6 +35,7 @@ from tests.enrolment.conftest import Cast, Sent
 from tests.nominations.conftest import keep
 from tests.nominations.test_actions import states
 from tests.queries import CountQueries
+from tests.rows import each_row
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 
@@ -87,8 +88,8 @@ def test_a_preview_names_each_bad_row_and_writes_nothing(
     assert states() == {}
 
 
-@pytest.mark.parametrize(
-    ("name", "is_wrong"),
+@each_row(
+    "name, is_wrong",
     [
         ("Achieng Odhiambo", False),
         ("Élise Wambui", False),
@@ -102,7 +103,6 @@ def test_a_preview_names_each_bad_row_and_writes_nothing(
         ("Peter ☺ Mwangi", True),
         ("12345", True),
     ],
-    ids=str,
 )
 def test_damaged_names_and_pictures_are_found(name: str, is_wrong: bool) -> None:
     assert (what_is_wrong_with(name) is not None) is is_wrong

@@ -32,6 +32,7 @@ from tests.enrolment.conftest import Cast
 from tests.factories import Make
 from tests.forms import token_in
 from tests.nominations.conftest import row, secret_of
+from tests.rows import each_row
 
 WAMBUI = "wambui.kamau@people.test"
 
@@ -161,8 +162,14 @@ def test_a_second_window_is_told_kindly_what_was_answered(scene: Scene) -> None:
     assert "You have already declined this invitation. Nothing was changed." in late.text
 
 
-@pytest.mark.parametrize(
-    ("form", "wrong"),
+@pytest.fixture
+def invitation(scene: Scene) -> str:
+    """The page of an invitation."""
+    return scene.invite()
+
+
+@each_row(
+    "form, wrong",
     [
         ({"full_name": ""}, "full_name"),
         ({"full_name": "x" * 300}, "full_name"),
@@ -170,25 +177,18 @@ def test_a_second_window_is_told_kindly_what_was_answered(scene: Scene) -> None:
         ({"is_from": "no"}, "country"),
         ({"is_from": "no", "country": "??"}, "country"),
     ],
-    ids=["no name", "long name", "no consent", "no country", "unknown country"],
 )
-def test_what_is_wrong_is_said_and_nothing_is_saved(scene: Scene, form: dict[str, str], wrong: str) -> None:
+def test_what_is_wrong_is_said_and_nothing_is_saved(
+    scene: Scene, invitation: str, form: dict[str, str], wrong: str
+) -> None:
     form = {name: value for name, value in form.items() if (name, value) != ("consent", "")}
-    path = scene.invite()
     given = {"full_name": "Wambui Njeri Kamau", "is_from": "yes", "country": ""}
     if wrong != "consent":
         given["consent"] = "y"
-    answer = scene.post(path, answer="accept", **{**given, **form})
+    answer = scene.post(invitation, answer="accept", **{**given, **form})
     assert answer.status_code == 422
     assert f'href="#{wrong}' in answer.text
     assert scene.within(lambda: find_person_by_email(WAMBUI)) is None
-
-
-def test_a_nominee_of_another_country_waits_for_the_organiser(scene: Scene) -> None:
-    path = scene.invite()
-    answer = scene.accept(path, is_from="no", country="TZ")
-    assert state_of(answer) == ("waiting", "")
-    assert "another country nominated you for “Digital customs”" in answer.text
 
 
 def test_a_known_person_reads_the_own_name_and_country(scene: Scene) -> None:
@@ -221,14 +221,6 @@ def test_of_two_countries_the_other_link_shows_the_place(scene: Scene) -> None:
     assert mine != theirs
     assert state_of(scene.accept(theirs)) == ("accepted", "enrolled")
     assert state_of(scene.client.get(mine)) == ("accepted", "enrolled")
-
-
-def test_a_full_series_leads_to_its_waiting_list(scene: Scene) -> None:
-    for name in ("Amina Ali", "Chebet"):
-        scene.accept(scene.invite(name), full_name=name)
-    answer = scene.accept(scene.invite())
-    assert state_of(answer) == ("accepted", "waitlisted")
-    assert "You are number 1 on the waiting list." in answer.text
 
 
 def test_links_that_are_gone_old_or_of_no_use_say_what_to_do(scene: Scene) -> None:

@@ -25,7 +25,6 @@ def ledger(series: Series, by: Actor, q: str = "") -> list[LedgerLine]:
     return list_ledger(series, ListRequest(q=q), country_names={"KE": "Kenya", "UG": "Uganda"}, by=by)[0]
 
 
-@pytest.mark.databases(differs=True)
 def test_a_nominee_is_named_to_administrators_and_the_own_focal_point(
     cast: Cast, series: Series, kenya: int, focal: Actor, admin: Actor, at: datetime
 ) -> None:

@@ -28,6 +28,7 @@ from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from tests.factories import Make
 from tests.forms import token_in
+from tests.rows import each_row
 
 KNOWN, UNKNOWN = "juma.bakari@people.test", "nobody.atall@people.test"
 PATH = "/api/v1/series/customs/nominations"
@@ -144,7 +145,7 @@ def test_the_second_time_answers_the_same_too(scene: Scene, count: Callable[[], 
     assert answers[KNOWN] == answers[UNKNOWN]
 
 
-@pytest.mark.parametrize("what", ["", "/withdraw", "/remind"])
+@each_row("what", ["", "/withdraw", "/remind"])
 def test_a_nomination_of_another_country_is_answered_like_one_that_does_not_exist(
     scene: Scene, count: Callable[[], int], what: str
 ) -> None:

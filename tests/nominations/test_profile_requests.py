@@ -101,7 +101,6 @@ def test_a_file_asks_whoever_wrote_something_else_and_changes_nothing_itself(
     assert ask(series, text, by=focal, at=later + timedelta(minutes=1)) == 0, "the same file asks nobody twice"
 
 
-@pytest.mark.databases(differs=True)
 def test_each_change_is_accepted_or_refused_once(
     cast: Cast, series: Series, kenya: int, focal: Actor, at: datetime
 ) -> None:
@@ -126,7 +125,6 @@ def test_each_change_is_accepted_or_refused_once(
     assert ask(series, other, by=focal, at=much_later) == 1
 
 
-@pytest.mark.databases(differs=True)
 def test_a_request_that_nobody_answers_expires_and_is_forgotten(
     cast: Cast, series: Series, focal: Actor, at: datetime
 ) -> None:

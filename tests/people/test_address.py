@@ -18,6 +18,7 @@ from lms.people.models import Person
 from lms.people.queries.factors import second_factor_of
 from lms.people.queries.persons import find_person_by_email
 from tests.factories import PASSWORD, Make
+from tests.rows import each_row
 
 Post = Callable[..., Any]
 Mails = Callable[[], list[OutboxMail]]
@@ -66,8 +67,8 @@ def test_the_new_address_is_confirmed_and_the_old_one_told(
         assert ("change_address", {"fields": ["email"]}) in [(one.verb, one.detail) for one in entry]
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
+@each_row(
+    "given, message",
     [
         ({"current_password": "not this one"}, "This is not your current password."),
         ({"current_password": ""}, "Enter your current password."),

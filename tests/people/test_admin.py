@@ -90,22 +90,7 @@ def test_the_best_match_comes_first(administrator: Person, make: Make, client: F
     assert "best match" not in client.get("/admin/people?sort=best").text
 
 
-def test_the_list_is_paged(administrator: Person, make: Make, client: FlaskClient) -> None:
-    for number in range(60):
-        make.person(full_name=f"Number {number:02}")
-    page, pages = "/admin/people?q=Number&size=20", []
-    while page:
-        text = client.get(page).text
-        pages.append(names(text))
-        following = re.search(r'rel="next" href="([^"]+)"', text)
-        page = following[1].replace("&amp;", "&") if following else ""
-    assert [len(one) for one in pages] == [20, 20, 20]
-    everybody = [name for one in pages for name in one]
-    assert everybody == [f"Number {number:02}" for number in range(60)]
-    assert names(client.get("/admin/people?q=Number&sort=name&size=100").text) == sorted(everybody)
-
-
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_roles_are_the_filter(administrator: Person, make: Make, client: FlaskClient) -> None:
     make.person(full_name="Peter Mutua", roles=[("focal_point", "KE")])
     make.person(full_name="Lin Yuhan", country="CN", roles=["instructor", "reporter"])
@@ -128,16 +113,7 @@ def test_roles_are_the_filter(administrator: Person, make: Make, client: FlaskCl
     assert len(names(client.get("/admin/people?role=nonsense&country=ZZZ&page=99&sort=-sign_in").text)) == 4
 
 
-@pytest.mark.parametrize("roles", [[], ["instructor"], ["reporter"], [("focal_point", "KE")]])
-def test_nobody_else_sees_people(make: Make, client: FlaskClient, roles: list[Any]) -> None:
-    other = make.person()
-    make.sign_in(client, make.person(roles=roles))
-    assert client.get("/admin/people").status_code == 403
-    assert client.get(f"/admin/people/{other.public_id}").status_code == 403
-    assert client.get("/admin/people/nobody").status_code == 403
-
-
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_roles_are_given_and_ended(administrator: Person, make: Make, client: FlaskClient, post: Post) -> None:
     person = make.person()
     page = f"/admin/people/{person.public_id}"
@@ -201,18 +177,6 @@ def test_the_history_of_countries_is_an_administrators(
     assert "Kenya, Uganda (from 1 June 2025)" in " ".join(shown.split())
     wrong = post(page, **{**fields, "country_from": "1 June"})
     assert wrong.status_code == 422
-
-
-def test_a_payload_in_every_field_is_harmless(administrator: Person, make: Make, client: FlaskClient) -> None:
-    attack = "<script>alert(1)</script>"
-    person = make.person(full_name=attack, native_name=attack, organisation=attack, job_title=attack)
-    for page in (
-        "/admin/people",
-        f"/admin/people/{person.public_id}",
-        f"/admin/people/{person.public_id}/edit",
-        f"/admin/people?q={attack}",
-    ):
-        assert attack not in client.get(page).text
 
 
 def test_the_audit_of_a_person_is_said_in_words() -> None:
@@ -289,7 +253,7 @@ def test_the_same_address_leads_to_who_has_it(
     assert names(client.get("/admin/people").text) == ["Tigran Sargsyan", "Ada Min"]
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_no_role_is_preset_and_an_administrator_is_confirmed(
     administrator: Person, app: APIFlask, make: Make, client: FlaskClient, post: Post
 ) -> None:

@@ -30,6 +30,7 @@ from lms.people.queries.country_names import (
     regions,
     territories,
 )
+from tests.rows import each_row
 
 
 def _rows(file_name: str) -> list[dict[str, str]]:
@@ -44,8 +45,8 @@ def test_every_country_of_the_list_has_a_name() -> None:
 
 
 @pytest.mark.usefixtures("context")
-@pytest.mark.parametrize(
-    ("code", "language"),
+@each_row(
+    "code, language",
     [("SN", "fr"), ("EG", "ar"), ("BR", "pt"), ("KZ", "ru"), ("MX", "es"), ("CN", "zh"), ("KE", "en"), ("VN", "en")],
 )
 def test_a_country_has_a_likely_language_among_those_offered(code: str, language: str) -> None:
@@ -68,7 +69,7 @@ def test_english_names_are_the_uns() -> None:
     assert len(set(names.values())) == len(names)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_each_country_and_region_has_a_name_in_each_language(language: str) -> None:
     names = territories(language)
     codes = [row["code"] for row in _rows("countries.csv")]
@@ -78,8 +79,8 @@ def test_each_country_and_region_has_a_name_in_each_language(language: str) -> N
         assert all(regions(language)[row["code"]] for row in _rows("regions.csv"))
 
 
-@pytest.mark.parametrize(
-    ("language", "expected"),
+@each_row(
+    "language, expected",
     [
         ("ar", "BO بوليفيا (دولة - المتعددة القوميات)|CI كوت ديفوار|RU الاتحاد الروسي|PS دولة فلسطين|KE كينيا"),
         ("es", "KE Kenya|KZ Kazajstán|MM Myanmar|TT Trinidad y Tabago|TW Taiwán, provincia de China|ES España"),
@@ -109,7 +110,7 @@ def test_names_of_regions_are_the_uns() -> None:
     }
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_names_of_the_un_and_of_cldr_are_read(language: str) -> None:
     for names in (territories(language), Locale.parse(cldr_locale(language)).territories, Locale(language).territories):
         for row in _rows("countries.csv"):
@@ -134,8 +135,8 @@ def test_a_name_that_the_organiser_changed_stays(app: APIFlask, at: datetime) ->
             db.session.commit()
 
 
-@pytest.mark.parametrize(
-    ("written", "code"),
+@each_row(
+    "written, code",
     [
         ("Viet Nam", "VN"), ("Vietnam", "VN"), ("VIETNAM ", "VN"), ("Turkey", "TR"), ("Turkiye", "TR"),
         ("Korea, Republic of", "KR"), ("South Korea", "KR"), ("Republic of Korea", "KR"), ("North Korea", "KP"),
@@ -158,8 +159,8 @@ def test_any_name_in_use_is_read(written: str, code: str | None) -> None:
     assert code_of_name(written) == code
 
 
-@pytest.mark.parametrize(
-    ("names", "codes"),
+@each_row(
+    "names, codes",
     [
         ("Congo|The Congo|CONGO |Конго|刚果|الكونغو", ["CD", "CG"]),
         ("Korea|Corée|Corea|Coreia|Корея|كوريا", ["KP", "KR"]),
@@ -194,8 +195,8 @@ def test_no_name_in_use_belongs_to_two_countries() -> None:
             assert known_names()[name_key(name)] == row["code"], name
 
 
-@pytest.mark.parametrize(
-    ("code", "names"),
+@each_row(
+    "code, names",
     [
         ("TZ", "Tanzania|Tanzanie|Танзания|坦桑尼亚|تنزانيا"),
         ("VN", "Vietnam|Viet Nam|Вьетнам|越南|فيتنام|Vietname"),

@@ -18,6 +18,7 @@ from lms.people.models import Partnership
 from lms.people.queries.countries import countries_meant, country_ids, country_names
 from lms.people.queries.country_names import code_of_name
 from tests.factories import Make
+from tests.rows import each_row
 
 CONTINENTS = ["Africa", "Americas", "Asia", "Europe", "Oceania"]
 
@@ -62,8 +63,8 @@ def test_partners_come_first_and_the_others_by_continent() -> None:
 
 
 @pytest.mark.usefixtures("context")
-@pytest.mark.parametrize(
-    ("locale", "group", "names"),
+@each_row(
+    "locale, group, names",
     [
         ("fr", "Europe", ["Albanie", "Allemagne", "Andorre"]),
         ("ru", "Европа", ["Австрия", "Албания", "Андорра"]),
@@ -100,8 +101,8 @@ def test_people_are_found_by_the_name_of_their_country(client: FlaskClient, make
 
 
 @pytest.mark.usefixtures("context")
-@pytest.mark.parametrize(
-    ("typed", "codes"),
+@each_row(
+    "typed, codes",
     [("KE", ["KE"]), ("Côte d'Ivoire", ["CI"]), ("Ivory Coast", ["CI"]), ("Korea", ["KP", "KR"]), ("", []), ("x", [])],
 )
 def test_a_code_or_any_name_means_a_country(typed: str, codes: list[str]) -> None:

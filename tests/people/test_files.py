@@ -16,6 +16,7 @@ from lms.people.queries.countries import country_by_code, country_id_of, country
 from lms.people.queries.persons import find_person_by_email
 from lms.web.pages.locale import speaking
 from tests.factories import Make
+from tests.rows import each_row
 
 FILE = """country,full_name,E-mail,native_name,sector,gender,shoe size
 KE,Achieng Odhiambo,achieng@example.org,,Civil Society,female,38
@@ -56,7 +57,7 @@ def test_people_made_afterwards_get_ids_of_their_own(make: Make, at: datetime) -
 
 
 @pytest.mark.usefixtures("context")
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@each_row("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_encodings_are_read(encoding: str) -> None:
     staged = stage_people(FILE.encode(encoding))
     assert [row.full_name for row in staged.rows][2] == "Nguyễn Thị Minh"
@@ -92,7 +93,7 @@ def test_every_bad_row_is_named_and_nothing_is_written(at: datetime) -> None:
     assert answer.rejected[0] == faults[0]
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 @pytest.mark.usefixtures("context")
 def test_known_people_are_updated_and_a_new_country_leaves_the_past(at: datetime) -> None:
     _answer, ids = publish(FILE, at)

@@ -20,6 +20,7 @@ from lms.people.actions.links import ask_reset, ask_sign_in_link
 from tests.factories import PASSWORD, Make
 from tests.mail_sink import Sink, drain, running_sink
 from tests.ports import free_port
+from tests.rows import each_row
 
 
 @pytest.fixture
@@ -92,8 +93,8 @@ def test_mail_down_is_tried_again_and_an_old_link_is_not_sent(make: Make, at: da
         config.mail_url = before
 
 
-@pytest.mark.parametrize(
-    ("what", "subject"),
+@each_row(
+    "what, subject",
     [
         ("password", "Your password was changed"),
         ("second_factor_set", "A second factor was set up"),
@@ -113,8 +114,8 @@ def test_a_notice_says_what_changed_and_when(app: APIFlask, what: str, subject: 
     assert "This happened on 25 November 2026, 09:00 (Nairobi time)." in words_of(message)
 
 
-@pytest.mark.parametrize(
-    ("template", "subject"),
+@each_row(
+    "template, subject",
     [
         ("change_address", "Confirm your new e-mail address"),
         ("address_taken", "This address already has an account"),

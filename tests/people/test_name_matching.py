@@ -7,6 +7,7 @@ import random
 import pytest
 
 from lms.people.name_matching import APART, STRONG, Candidate, CandidateIndex, PersonSummary, strong_one
+from tests.rows import each_row
 
 PEOPLE = [
     PersonSummary(
@@ -34,8 +35,8 @@ def best(crowd: CandidateIndex, name: str, typed: str = "", email: str = "") -> 
     return candidate.known.public_id, candidate.score, candidate.reasons
 
 
-@pytest.mark.parametrize(
-    ("name", "who", "score", "reasons"),
+@each_row(
+    "name, who, score, reasons",
     [
         ("brian  otieno SMITH", "brian", 100, ("same full name",)),
         ("王小明", "wang", 100, ("the name in native script",)),

@@ -13,12 +13,13 @@ from lms.people import passwords
 from lms.people.rules import checked_password
 from tests.cheap import REAL_COSTS
 from tests.factories import PASSWORD, Make
+from tests.rows import each_row
 
 Post = Callable[..., Any]
 KNOWN = ["Ministry of Trade", "Achieng Odhiambo", "achieng.odhiambo@kisumu-traders.example"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "password",
     ["password", "PASSWORD1", "trustno1", "iloveyou", "qwertyuiop", "sunshine", "football", "1q2w3e4r", "superman"],
 )
@@ -29,15 +30,13 @@ def test_stolen_passwords_are_refused_in_any_case(password: str) -> None:
         checked_password(password.upper(), demonstration=False)
 
 
-@pytest.mark.parametrize(
-    "password", ["P4ssw0rd", "drowssap", "aaaaaaaaaaaa", "abcdefghijkl", "20261125", "qwerty12345"]
-)
+@each_row("password", ["P4ssw0rd", "drowssap", "aaaaaaaaaaaa", "abcdefghijkl", "20261125", "qwerty12345"])
 def test_disguises_rows_and_dates_are_refused(password: str) -> None:
     with pytest.raises(Invalid, match=r"too easy to guess|lists of stolen passwords"):
         checked_password(password, demonstration=False)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "password",
     ["MinistryOfTrade", "ministry2026", "Odhiambo!99", "achieng-odhiambo", "kisumu_traders1", "Trade!Ministry"],
 )
@@ -46,7 +45,7 @@ def test_what_everybody_knows_is_refused(password: str) -> None:
         checked_password(password, demonstration=False, known=KNOWN)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "password",
     [
         PASSWORD,
@@ -65,9 +64,7 @@ def test_other_passwords_of_8_to_200_signs_are_taken_as_typed(password: str) -> 
     assert checked_password(password, demonstration=False, known=KNOWN) == password
 
 
-@pytest.mark.parametrize(
-    ("password", "message"), [("k4x!q2m", "Use at least 8 characters."), ("ab" * 101, "Use at most 200 characters.")]
-)
+@each_row("password, message", [("k4x!q2m", "Use at least 8 characters."), ("ab" * 101, "Use at most 200 characters.")])
 def test_lengths(password: str, message: str) -> None:
     with pytest.raises(Invalid) as caught:
         checked_password(password, demonstration=False)

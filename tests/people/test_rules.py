@@ -6,6 +6,7 @@ import pytest
 
 from lms.core.base.errors import Invalid
 from lms.people.rules import checked_address, checked_name, checked_password, email_key
+from tests.rows import each_row
 
 
 @pytest.fixture(autouse=True)
@@ -13,8 +14,8 @@ def _words(context: None) -> None:
     """Messages are looked up within an app."""
 
 
-@pytest.mark.parametrize(
-    ("typed", "expected"),
+@each_row(
+    "typed, expected",
     [
         ("Achieng  Odhiambo ", "Achieng Odhiambo"),
         ("Suharto", "Suharto"),
@@ -34,14 +35,14 @@ def test_names_are_cleaned_and_nothing_else(typed: str, expected: str) -> None:
     assert checked_name(typed) == expected
 
 
-@pytest.mark.parametrize("typed", ["", "  ", "\u200b\u202e", "\u3164", "x" * 201])
+@each_row("typed", ["", "  ", "\u200b\u202e", "\u3164", "x" * 201])
 def test_names_that_are_none(typed: str) -> None:
     with pytest.raises(Invalid) as caught:
         checked_name(typed)
     assert caught.value.faults[0].field == "full_name"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "address",
     ["a@example.org", "First.Last+tag@mail.example.co.uk", "x_y@demo.test", "ñandú@example.org", "a@münchen.example"],
 )
@@ -49,7 +50,7 @@ def test_addresses_that_are(address: str) -> None:
     assert email_key(checked_address(f" {address}\u200b ")) == email_key(address)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "address",
     ["", "a", "a@", "@example.org", "a@example", "a b@example.org", "a@exa mple.org", "a..b@example.org",
      "a@-example.org", "a@example.org,b@example.org", "a" * 65 + "@example.org", "<a@example.org>"],
@@ -65,7 +66,7 @@ def test_no_line_break_reaches_a_mail_header() -> None:
         checked_address("a@example.org\r\nBcc: b@example.org")
 
 
-@pytest.mark.parametrize("password", ["short", "x" * 201, "aaaaaaaaaa", "demo-only"])
+@each_row("password", ["short", "x" * 201, "aaaaaaaaaa", "demo-only"])
 def test_passwords_that_are_too_easy(password: str) -> None:
     with pytest.raises(Invalid):
         checked_password(password, demonstration=False)

@@ -33,6 +33,7 @@ from lms.people.queries.persons import addresses_of
 from lms.web.request import identity
 from tests.factories import PASSWORD, Make
 from tests.forms import token_in
+from tests.rows import each_row
 
 Post = Callable[..., Any]
 Mails = Callable[[], list[OutboxMail]]
@@ -145,7 +146,7 @@ def _posting(client: FlaskClient) -> Post:
     return send
 
 
-@pytest.mark.parametrize("roles", STAFF)
+@each_row("roles", STAFF)
 def test_roles_rest_until_it_is_set_up(make: Make, client: FlaskClient, enforced: None, roles: Any) -> None:
     person = make.person(roles=roles)
     make.sign_in(client, person)

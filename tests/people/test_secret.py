@@ -54,7 +54,7 @@ def keep_as_before(app: APIFlask, *person_ids: int) -> None:
         write()
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_no_secret_of_a_device_lies_in_the_database_as_it_is(app: APIFlask, make: Make) -> None:
     person = make.person(email="a@example.org", password=PASSWORD)
     by, at = make.actor(person), clock.now()

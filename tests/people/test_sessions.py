@@ -36,6 +36,7 @@ from lms.people.queries.access import load_actor
 from lms.people.queries.sessions import find_session, list_sessions
 from tests.factories import PASSWORD, Make
 from tests.forms import token_in
+from tests.rows import each_row
 
 Post = Callable[..., Any]
 Mails = Callable[[], list[OutboxMail]]
@@ -162,8 +163,8 @@ def test_only_a_hash_and_a_coarse_device_are_stored(person: Person, at: datetime
 
 @pytest.mark.databases
 @pytest.mark.usefixtures("context")
-@pytest.mark.parametrize(
-    ("roles", "later", "is_signed_in"),
+@each_row(
+    "roles, later, is_signed_in",
     [
         (["administrator"], timedelta(minutes=59), True),
         (["administrator"], HOUR, False),
@@ -241,7 +242,7 @@ def test_a_database_that_cannot_be_written_signs_nobody_out(
     assert (answer.status_code, client.get("/account").status_code) == (200, 200)
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 @pytest.mark.usefixtures("context")
 def test_sessions_are_deleted_a_week_after_their_end(person: Person, at: datetime) -> None:
     ended = begin_session(person.id, Device(), lasts=MONTH, at=at)
@@ -315,8 +316,8 @@ def test_a_token_asks_for_the_password_and_tells_its_owner(
     ] * 2
 
 
-@pytest.mark.parametrize(
-    ("agent", "device"),
+@each_row(
+    "agent, device",
     [
         (FIREFOX, Device("Firefox", "Windows")),
         ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",

@@ -103,7 +103,7 @@ def test_an_address_is_never_taken_for_another_count(app: APIFlask, person: Pers
     assert key_hashes == {hash_secret(f"address:{what}:{person.id}")}
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 @pytest.mark.usefixtures("context")
 def test_failures_of_the_future_are_dropped(person: Person, at: datetime) -> None:
     @action

@@ -14,6 +14,7 @@ from lms.core.base.errors import Invalid
 from lms.questions.authoring import checked_questions
 from lms.questions.forms import QuestionsForm, answers_form, questions_data
 from lms.questions.rules import BASIC_KINDS, Question, answer_words, checked_answers, dump, load
+from tests.rows import each_row
 
 PACE = {
     "key": "pace",
@@ -44,8 +45,8 @@ def test_a_form_is_stored_and_read_again() -> None:
     assert FORM[0].words("fr").text == "How useful was it?"
 
 
-@pytest.mark.parametrize(
-    ("change", "field"),
+@each_row(
+    "change, field",
     [
         ({"kind": "essay"}, "kind"),
         ({"text": "\u200b"}, "text"),
@@ -91,8 +92,8 @@ def test_answers_mean_the_same_in_each_language_and_from_each_door() -> None:
     assert answer_words(FORM[1], "An option of before", "fr") == "An option of before"
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
+@each_row(
+    "key, value",
     [
         ("useful", 0), ("useful", 6), ("useful", True), ("useful", 4.5), ("useful", None), ("pace", "Slow"),
         ("pace", ["Too fast"]), ("tools", ["A", "B", "C"]), ("tools", {"A": 1}), ("missing", "x" * 21), ("missing", 3),

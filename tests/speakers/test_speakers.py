@@ -23,6 +23,7 @@ from lms.speakers import actions, queries
 from lms.speakers.actions import SpeakerInput
 from lms.speakers.models import Speaker
 from tests.factories import Make
+from tests.rows import each_row
 
 SALTANAT = SpeakerInput("Saltanat Bekova", "Салтанат Бекова", "Head of e-commerce, State Customs Service", "Line one.")
 
@@ -62,7 +63,7 @@ def names(lecture: Lecture) -> list[str]:
 @pytest.mark.databases
 @pytest.mark.usefixtures("context")
 class TestList:
-    @pytest.mark.databases(differs=True)
+    @pytest.mark.databases
     def test_one_profile_for_all_lectures(self, make: Make, series: Series, lecture: Lecture, staff: Actor) -> None:
         at = clock.now()
         second = make.lecture(series, "Second")
@@ -101,7 +102,7 @@ class TestList:
             actions.move_speaker(lecture.id, third, 1, by=staff, at=at)
             assert names(lecture) == ["C", "A", "B"]
 
-    @pytest.mark.databases(differs=True)
+    @pytest.mark.databases
     def test_faults_are_said_by_field_and_nothing_is_kept(self, lecture: Lecture, staff: Actor) -> None:
         draft = SpeakerInput("\u200b", position="x" * 201, about="y" * 601)
         with pytest.raises(Invalid) as raised:
@@ -189,10 +190,9 @@ class TestPages:
         )
         assert again.status_code == 304
 
-    @pytest.mark.parametrize(
+    @each_row(
         "content",
         [b"<svg/>", b"MZ" + bytes(100), jpeg()[:200], b"x" * 10_000_001],
-        ids=["drawing", "program", "cut off", "too large"],
     )
     def test_what_is_no_picture_is_refused_at_its_field(
         self, app: APIFlask, client: FlaskClient, make: Make, lecture: Lecture, ines: Person, content: bytes

@@ -30,6 +30,7 @@ from lms.viewing_groups.actions.groups import (
 )
 from lms.viewing_groups.actions.signing import sign_group, take_back_signature
 from tests.factories import Make
+from tests.rows import each_row
 from tests.viewing_groups.gathering import DRAFT, START, TIMES, Story
 
 pytestmark = [pytest.mark.usefixtures("context"), pytest.mark.databases]
@@ -40,7 +41,6 @@ def story(make: Make, at: datetime) -> Story:
     return Story(make, at)
 
 
-@pytest.mark.databases(differs=True)
 def test_a_focal_point_ticks_and_sees_the_own_country_only(story: Story, make: Make) -> None:
     foreigner = make.person("Nguyen", "n@vn.example", country="VN")
     make.enrolment(story.series, foreigner)
@@ -145,9 +145,7 @@ def test_checking_in_by_code(story: Story, make: Make) -> None:
         check_in(code, by=make.actor(three), at=during)
 
 
-@pytest.mark.parametrize(
-    ("minutes", "holds"), [(-61, False), (-59, True), (45, True), (90 + 59, True), (90 + 61, False)]
-)
+@each_row("minutes, holds", [(-61, False), (-59, True), (45, True), (90 + 59, True), (90 + 61, False)])
 def test_a_code_holds_around_the_lecture_only(story: Story, make: Make, minutes: int, holds: bool) -> None:
     code = code_of(story, story.open())
     by = make.actor(story.people[0])
@@ -241,7 +239,6 @@ def test_erasure_leaves_the_count_and_no_name(story: Story, make: Make) -> None:
     assert story.view(unsigned).group.organiser == ""
 
 
-@pytest.mark.databases(differs=True)
 def test_the_desk_lists_what_is_to_come_before_what_was(story: Story, make: Make) -> None:
     country_id = next(iter(story.focal.country_ids))
     held = story.open()

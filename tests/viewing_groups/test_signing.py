@@ -26,6 +26,7 @@ from lms.viewing_groups.actions.signing import Basis, sign_group, take_back_sign
 from lms.web.pages.locale import speaking
 from tests.factories import Make
 from tests.languages import offering
+from tests.rows import each_row
 from tests.viewing_groups.gathering import DRAFT, TIMES, Story
 
 pytestmark = [pytest.mark.usefixtures("context"), pytest.mark.databases]
@@ -148,8 +149,8 @@ def test_the_groups_connection_says_when_it_watched(story: Story, make: Make) ->
     assert story.credit(story.people[0]) == (90, Outcome.ATTENDED, Source.GROUP)
 
 
-@pytest.mark.parametrize(
-    ("start", "until", "field"),
+@each_row(
+    "start, until, field",
     [
         ((9, 0), (9, 0), "watched_until"),
         ((10, 30), (9, 0), "watched_until"),
@@ -244,7 +245,6 @@ def test_walk_ins_by_the_policy_of_the_series(make: Make, at: datetime, policy: 
     assert len(signed.notes) == 1
 
 
-@pytest.mark.databases(differs=True)
 def test_the_history_of_a_person_tells_the_list_and_the_signature(story: Story) -> None:
     group, (first, second) = story.open(), story.people[:2]
     story.tick(group, first, second)

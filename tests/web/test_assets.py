@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from lms.web.pages.assets import manifest
+from tests.rows import each_row
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "static/build"
@@ -43,7 +42,7 @@ def test_stylesheet_is_light() -> None:
     assert len(gzip.compress(built("serai.css"), 9)) <= 12_000
 
 
-@pytest.mark.parametrize("name", ["serai.css", "room.css", "desk.css", "api.css"])
+@each_row("name", ["serai.css", "room.css", "desk.css", "api.css"])
 def test_stylesheet_is_logical_and_reaches_nowhere(name: str) -> None:
     css = built(name).decode()
     assert re.findall(r"[;{](?:left|right|(?:margin|padding|border)-(?:left|right)[a-z-]*):", css) == []

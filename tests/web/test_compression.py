@@ -12,6 +12,7 @@ from flask import Flask, Response
 from flask.testing import FlaskClient
 
 from lms.web.request import answers
+from tests.rows import each_row
 
 PAGE = "<p>Attended</p>" * 200
 GZIP = {"Accept-Encoding": "gzip"}
@@ -33,8 +34,8 @@ def browser(tmp_path: Path) -> FlaskClient:
     return app.test_client()
 
 
-@pytest.mark.parametrize(
-    ("takes", "encoding", "unpack"),
+@each_row(
+    "takes, encoding, unpack",
     [
         ("gzip", "gzip", gzip.decompress),
         ("gzip, zstd;q=0.9", "gzip", gzip.decompress),
@@ -42,7 +43,7 @@ def browser(tmp_path: Path) -> FlaskClient:
         ("gzip, deflate, br, zstd", "zstd", zstd.decompress),
     ],
 )
-@pytest.mark.parametrize(("path", "status"), [("/page", 200), ("/wrong", 422)])
+@each_row("path, status", [("/page", 200), ("/wrong", 422)])
 def test_page_is_packed_for_who_takes_it(
     browser: FlaskClient, takes: str, encoding: str, unpack: Callable[[bytes], bytes], path: str, status: int
 ) -> None:
@@ -60,7 +61,7 @@ def test_page_is_plain_for_others(browser: FlaskClient) -> None:
     assert answer.text == PAGE
 
 
-@pytest.mark.parametrize("path", ["/short", "/stream", "/static/photo.png"])
+@each_row("path", ["/short", "/stream", "/static/photo.png"])
 def test_what_gains_nothing_is_left_alone(browser: FlaskClient, path: str) -> None:
     answer = browser.get(path, headers=GZIP)
     assert "Content-Encoding" not in answer.headers
@@ -84,7 +85,7 @@ def test_head_has_no_body(browser: FlaskClient) -> None:
     assert answer.data == b""
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+@each_row("encoding", ["gzip", "zstd"])
 def test_length_is_blurred(browser: FlaskClient, encoding: str) -> None:
     headers = {"Accept-Encoding": encoding}
     assert len({len(browser.get("/page", headers=headers).data) for _ in range(50)}) > 5

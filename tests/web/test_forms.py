@@ -15,6 +15,7 @@ from wtforms.widgets import Select
 from lms.core.base.errors import NotFound, Refused
 from lms.core.text.i18n import _l
 from lms.web.forms.forms import BaseForm, QuickSelect, flash_refusal
+from tests.rows import each_row
 
 CHOICES = [
     SelectChoice(value, label)
@@ -34,8 +35,8 @@ CHOICES.append(SelectChoice("off", "with attributes", render_kw={"disabled": Tru
 GROUPED = [replace(choice, optgroup="Likely & All") for choice in CHOICES[:4]]
 
 
-@pytest.mark.parametrize("choices", [CHOICES, GROUPED], ids=["plain", "grouped"])
-@pytest.mark.parametrize("chosen", [None, "KE", '"><b>', "off", "markup"])
+@each_row("choices", [CHOICES, GROUPED])
+@each_row("chosen", [None, "KE", '"><b>', "off", "markup"])
 def test_a_choice_looks_as_the_library_draws_it(choices: list[object], chosen: str | None) -> None:
     class Asked(Form):
         one = SelectField(choices=choices, default=chosen)

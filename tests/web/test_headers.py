@@ -13,6 +13,7 @@ from lms.app import create_app
 from lms.config import Config
 from lms.core.database.session import db
 from tests.forms import token_in
+from tests.rows import each_row
 from tests.tables import create_tables
 
 ORIGIN = "https://lectures.example"
@@ -45,14 +46,13 @@ def test_a_page_opened_by_a_secret_tells_others_the_origin_and_no_more(app: APIF
     assert client.get("/sign-in").headers["Referrer-Policy"] == "same-origin"
 
 
-@pytest.mark.parametrize(
-    ("referrer", "status", "message"),
+@each_row(
+    "referrer, status, message",
     [
         (f"{ORIGIN}/", 422, "E-mail"),
         (None, 400, "Your browser did not say which site the form came from."),
         ("https://evil.example/", 400, "The form was sent from another site."),
     ],
-    ids=["origin", "none", "another site"],
 )
 def test_over_https_a_form_needs_the_origin_it_was_on(
     behind_tls: FlaskClient, referrer: str | None, status: int, message: str
@@ -64,7 +64,7 @@ def test_over_https_a_form_needs_the_origin_it_was_on(
     assert message in answer.text
 
 
-@pytest.mark.parametrize("sent", [{}, {"csrf_token": "forged"}], ids=["no token", "another token"])
+@each_row("sent", [{}, {"csrf_token": "forged"}])
 def test_a_form_without_its_token_says_to_load_it_again(behind_tls: FlaskClient, sent: dict[str, str]) -> None:
     behind_tls.get("/forgot", base_url=ORIGIN)
     answer = behind_tls.post("/forgot", data=sent, headers={"Referer": f"{ORIGIN}/"}, base_url=ORIGIN)

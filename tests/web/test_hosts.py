@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from lms.core.base.roles import SYSTEM
 from lms.core.database.session import db
 from lms.core.time import clock
 from lms.people.actions.countries import load_countries
+from tests.rows import each_row
 from tests.tables import create_tables
 
 Serve = Callable[..., APIFlask]
@@ -23,9 +25,10 @@ BASE = "https://lectures.example"
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Makes the application for a base address."""
+    """Makes the application for a base address, once for all rows of a test."""
     made: list[APIFlask] = []
 
+    @cache
     def work(base_url: str = BASE, *, demonstration: bool = False, **settings: str) -> APIFlask:
         given = {"secret_key": "tests-only", "log_level": "ERROR", **settings}
         config = Config.load({}, data=str(tmp_path), base_url=base_url, **given)
@@ -44,7 +47,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             db.engine.dispose()
 
 
-@pytest.mark.parametrize(
+@each_row(
     "host",
     [
         "evil.example",
@@ -65,14 +68,12 @@ def test_other_hosts_are_refused_with_a_plain_page(serve: Serve, host: str) -> N
         assert answer.mimetype == "text/plain"
 
 
-@pytest.mark.parametrize(
-    "host", ["lectures.example", "LECTURES.example", "lectures.example:443", "lectures.example:8443"]
-)
+@each_row("host", ["lectures.example", "LECTURES.example", "lectures.example:443", "lectures.example:8443"])
 def test_its_own_host_is_answered_whatever_the_port(serve: Serve, host: str) -> None:
     assert serve().test_client().get("/", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@each_row("path", ["/healthz", "/readyz"])
 def test_monitors_may_ask_by_any_address(serve: Serve, path: str) -> None:
     client = serve().test_client()
     for host in ("127.0.0.1:8000", "10.0.0.7:8000", "serai-web-1"):
@@ -81,7 +82,7 @@ def test_monitors_may_ask_by_any_address(serve: Serve, path: str) -> None:
         assert host not in answer.text + str(answer.headers)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000", "localhost:8123"])
+@each_row("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000", "localhost:8123"])
 def test_a_site_at_loopback_is_answered_by_each_of_its_names(serve: Serve, host: str) -> None:
     client = serve("http://127.0.0.1:8000").test_client()
     assert client.get("/", headers={"Host": host}).status_code == 200

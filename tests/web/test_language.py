@@ -22,6 +22,7 @@ from lms.web.pages.time import day
 from tests.factories import Make
 from tests.forms import token_in
 from tests.languages import offering
+from tests.rows import each_row
 
 
 def root(client: FlaskClient, path: str) -> str:
@@ -130,7 +131,7 @@ def test_what_is_no_language_is_not_kept(client: FlaskClient) -> None:
     assert root(client, "/") == "en ltr"
 
 
-@pytest.mark.parametrize("path", ["/series", "/series?q=coffee&amp;state=open"])
+@each_row("path", ["/series", "/series?q=coffee&amp;state=open"])
 def test_choosing_a_zone_returns_to_the_page_with_what_was_asked(client: FlaskClient, path: str) -> None:
     page = client.get(path.replace("&amp;", "&") + ("&" if "?" in path else "?") + "lang=fr").text
     (link,) = set(re.findall(r'href="(/zone\?next=[^"]*)"', page))
@@ -181,8 +182,8 @@ def test_the_api_answers_in_the_language_of_the_call_else_of_the_profile(client:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("wish", "code"),
+@each_row(
+    "wish, code",
     [
         ("zh-CN,en;q=0.8", "zh"),
         ("ar-SA,en;q=0.7", "ar"),
@@ -210,7 +211,7 @@ def test_the_browsers_wishes_go_by_their_rank_whatever_the_region(
             assert answer.get_json()["detail"] == _("This does not exist, or you do not have access to it.")
 
 
-@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
+@each_row("code", [code for code in LANGUAGES if code != "en"])
 def test_the_api_takes_no_language_that_is_not_offered(app: APIFlask, make: Make, code: str) -> None:
     person = make.person("Amina", roles=["administrator"])
     with offering(app):
@@ -237,7 +238,7 @@ PUNCTUATION = {
 }
 
 
-@pytest.mark.parametrize("code", PUNCTUATION)
+@each_row("code", PUNCTUATION)
 def test_what_stands_between_words_is_as_the_language_writes_it(app: APIFlask, code: str) -> None:
     page = app.jinja_env.from_string(
         "{{ items|listed }} | {{ plain|listed(';') }} | a{{ comma() }}b | a{{ colon() }}b"

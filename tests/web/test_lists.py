@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from apiflask import APIFlask
 
 from lms.core.base.lists import SIZE, ListRequest
 from lms.web.lists.parts import Column, Selection, read_selection
 from lms.web.lists.view import ListView
+from tests.rows import each_row
 
 
 class Rows(ListView[str]):
@@ -46,8 +46,8 @@ def test_everything_of_a_list_is_read_from_its_address(app: APIFlask) -> None:
     assert request_of(app) == (ListRequest(sort="name"), ())
 
 
-@pytest.mark.parametrize(
-    ("args", "ignored"),
+@each_row(
+    "args, ignored",
     [
         ({"status": "nonsense"}, ("status",)),
         ({"sort": "salary"}, ("sort",)),
@@ -64,7 +64,7 @@ def test_what_a_list_does_not_know_is_left_out_and_named(
         assert all(name in page_of(app, 10, **args).ignored_in_words for name in ignored)
 
 
-@pytest.mark.parametrize("page", ["0", "-3", ""])
+@each_row("page", ["0", "-3", ""])
 def test_a_page_before_the_first_is_the_first(app: APIFlask, page: str) -> None:
     assert request_of(app, page=page)[0].page == 1
 
@@ -107,8 +107,8 @@ def test_a_page_behind_the_last_is_the_last(app: APIFlask) -> None:
     assert (empty.request.page, empty.first, empty.last, empty.elsewhere) == (1, 0, 0, 0)
 
 
-@pytest.mark.parametrize(
-    ("form", "selection"),
+@each_row(
+    "form, selection",
     [
         ({"people": ["a", "b", "a"], "shown": ["a", "b", "c"]}, Selection(False, ["a", "b"])),
         ({"page": "1", "people": ["a"], "shown": ["a", "b", "c"]}, Selection(False, ["a", "b", "c"])),

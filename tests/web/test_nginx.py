@@ -20,6 +20,7 @@ from werkzeug.wrappers import Request, Response
 
 from lms.streaming.tokens import make_stream_token, sign_media
 from tests.proxy import HOST, SEEN_AS, Certificate, Proxy, proxy
+from tests.rows import each_row
 
 pytestmark = pytest.mark.xdist_group("nginx")
 
@@ -165,7 +166,7 @@ def test_a_page_is_never_kept(noted: Noted) -> None:
     assert len(noted.seen) == 2
 
 
-@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@each_row("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_tls_1_2_and_1_3_are_spoken(noted: Noted, newest: ssl.TLSVersion) -> None:
     assert noted.ask("/", newest=newest).status == 200
 

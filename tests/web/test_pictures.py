@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.web.pages.pictures import MOST_STEPS, ticks
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
-    ("most", "expected"),
+@each_row(
+    "most, expected",
     [
         (0, [0, 1]),
         (2, [0, 1, 2]),

@@ -21,6 +21,7 @@ from lms.core.base.errors import Forbidden
 from lms.core.base.roles import ANONYMOUS
 from lms.core.database.session import db
 from lms.web.request.guards import ANYONE, allow
+from tests.rows import each_row
 
 
 class Lines:
@@ -145,7 +146,7 @@ def test_the_id_of_a_trusted_proxy_is_kept(behind_a_proxy: APIFlask, lines: Line
     assert [line["request_id"] for line in lines.read()] == [given]
 
 
-@pytest.mark.parametrize("given", ["", "short", "x" * 65, 'quote"in-it-now', "with a space", "-starts-wrong"])
+@each_row("given", ["", "short", "x" * 65, 'quote"in-it-now', "with a space", "-starts-wrong"])
 def test_an_id_that_is_not_well_formed_is_replaced(behind_a_proxy: APIFlask, given: str) -> None:
     answer = behind_a_proxy.test_client().get("/help", headers={"X-Request-ID": given})
     assert len(answer.headers["X-Request-ID"]) == 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from lms.core.time import clock
 from lms.core.time.dates import _zone_city
 from lms.web.pages.time import ago, brief_moment, moment, near_day, one_decimal, whole_number, zone_city
 from tests.languages import offering
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
-    ("zone", "locale", "city"),
+@each_row(
+    "zone, locale, city",
     [
         ("Africa/Nairobi", "en", "Nairobi"),
         ("Africa/Nairobi", "ru", "Найроби"),
@@ -34,13 +36,13 @@ def test_a_zone_is_named_by_its_city(zone: str, locale: str, city: str) -> None:
     assert _zone_city(zone, locale) == city
 
 
-@pytest.mark.parametrize(("locale", "text"), [("en", "4.0"), ("fr", "4,0"), ("ru", "4,0")])
+@each_row("locale, text", [("en", "4.0"), ("fr", "4,0"), ("ru", "4,0")])
 def test_a_mean_keeps_its_decimal(app: APIFlask, locale: str, text: str) -> None:
     with app.test_request_context(headers={"Accept-Language": locale}):
         assert one_decimal(4.04) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(0, "0"), (0.4, "less than 1"), (10_851.5, "10,852"), (7, "7")])
+@each_row("value, text", [(0, "0"), (0.4, "less than 1"), (10_851.5, "10,852"), (7, "7")])
 def test_whole_numbers_never_say_nothing_for_something(app: APIFlask, value: float, text: str) -> None:
     with app.test_request_context("/"):
         assert whole_number(value) == text
@@ -66,8 +68,8 @@ def test_another_zone_has_its_own_city() -> None:
     assert Config.load({}, reporting_zone="Africa/Nairobi").organiser_city == ""
 
 
-@pytest.mark.parametrize(
-    ("delta", "words"),
+@each_row(
+    "delta, words",
     [
         (timedelta(seconds=20), "in 1 minute"),
         (timedelta(minutes=90), "in 2 hours"),
@@ -93,8 +95,8 @@ def test_a_day_near_by_needs_no_year(app: APIFlask) -> None:
         assert near_day(old, "UTC")
 
 
-@pytest.mark.parametrize(
-    ("locale", "expected"),
+@each_row(
+    "locale, expected",
     [
         ("en", "1 March 2020, 08:00"), ("fr", "1er mars 2020, 08:00"), ("es", "1 de marzo de 2020, 08:00"),
         ("ru", "1 марта 2020\u202fг., 08:00"), ("zh", "2020年3月1日 08:00"), ("ar", "1 مارس 2020، 08:00"),
@@ -105,8 +107,8 @@ def test_a_moment_is_written_as_each_language_writes_it(app: APIFlask, locale: s
         assert moment(datetime(2020, 3, 1, 8, tzinfo=UTC), "UTC") == expected
 
 
-@pytest.mark.parametrize(
-    ("locale", "expected"),
+@each_row(
+    "locale, expected",
     [("en", "Beijing Ministry of Trade"), ("fr", "Beijing Ministère du commerce"), ("zh", "北京 商务部")],
 )
 def test_the_organiser_has_a_name_and_a_city_in_each_language(app: APIFlask, locale: str, expected: str) -> None:
@@ -123,10 +125,20 @@ def test_another_organiser_does_not_get_the_names_of_the_default_one() -> None:
             Config.load({}, **wrong)
 
 
-@pytest.mark.parametrize(
-    ("locale", "expected"), [("en", "19,830 places"), ("es", "19.830 places"), ("fr", "19\u202f830 places")]
-)
+@each_row("locale, expected", [("en", "19,830 places"), ("es", "19.830 places"), ("fr", "19\u202f830 places")])
 def test_the_count_in_a_plural_is_grouped(app: APIFlask, locale: str, expected: str) -> None:
     template = '{{ ngettext("%(num)s place without a translation", "%(num)s places", 19830) }}'
     with offering(app, locale), app.test_request_context(f"/?lang={locale}"):
         assert render_template_string(template) == expected
+
+
+def test_macros_that_need_the_context_are_imported_with_it() -> None:
+    """Without it the viewer's zone would be missing, in silence."""
+    needing = re.compile(r'\{%-? *from "macros/(?:time|figures)\.html" import ([^%]*)%\}')
+    bare = [
+        f"{path.name}: {found[0].strip()}"
+        for path in (Path(__file__).parents[2] / "lms").rglob("templates/**/*.html")
+        for found in needing.finditer(path.read_text(encoding="utf-8"))
+        if "with context" not in found[0] and not re.fullmatch(r"figures\s*-?", found[1].strip())
+    ]
+    assert bare == []

@@ -27,6 +27,7 @@ from tests.attendance_imports.readers.reports import WAYS, written
 from tests.attendance_imports.readers.samples import BBB_CSV, MEET, VOOV, table, webex, webex_portuguese
 from tests.attendance_imports.readers.samples_teams import TEAMS_LIST, teams, teams_of_2021
 from tests.attendance_imports.readers.test_zoom import LAYOUTS, webinar
+from tests.rows import each_row, spread
 
 pytestmark = pytest.mark.usefixtures("words")
 
@@ -40,7 +41,7 @@ ALL = {
 }
 SEEDS = st.integers(0, 2**32)
 """A drawn generator would draw each of its numbers, and be many times slower."""
-EVERY = pytest.mark.parametrize("what", ALL)
+EVERY = each_row("what", ALL)
 
 
 @EVERY
@@ -52,6 +53,13 @@ def test_each_report_is_known_as_its_own_format_and_no_other(what: str) -> None:
     report = read_report(content, near=NEAR, format=name, **options)  # type: ignore[arg-type]
     assert len(report.rows) + len(report.sums) > 0
     assert report.rejected == []
+
+
+@each_row("what", [what for what, (_name, _content, options) in ALL.items() if options])
+def test_no_zone_is_assumed(what: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        read_report(ALL[what][1], near=NEAR)
+    assert "time_zone" in {fault.field for fault in caught.value.faults}
 
 
 TABLES_OF = {
@@ -66,8 +74,7 @@ TABLES_OF = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("what", TABLES_OF)
+@each_row("what, way", spread(20, TABLES_OF, WAYS))
 def test_a_report_saved_by_another_program_says_the_same(what: str, way: str) -> None:
     text, delimiter, reading_options = TABLES_OF[what]
     rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
@@ -84,14 +91,12 @@ def test_each_format_is_explained_to_those_who_bring_reports() -> None:
     assert [title for title in titles.values() if f"\n## {title}\n" not in pages] == []
 
 
-@EVERY
-def test_a_report_of_another_format_is_refused_by_name(what: str) -> None:
-    name, content, options = ALL[what]
-    for other in SYSTEMS:
-        if name != other.NAME:
-            with pytest.raises(Invalid) as caught:
-                read_report(content, near=NEAR, format=other.NAME, **options)  # type: ignore[arg-type]
-            assert caught.value.faults[0].field == "format"
+@each_row("name, other", [(name, other) for name in FORMATS for other in SYSTEMS if name not in ("plain", other.NAME)])
+def test_a_report_of_another_format_is_refused_by_name(name: str, other: Any) -> None:
+    content, options = next((content, options) for format_, content, options in ALL.values() if format_ == name)
+    with pytest.raises(Invalid) as caught:
+        read_report(content, near=NEAR, format=other.NAME, **options)  # type: ignore[arg-type]
+    assert caught.value.faults[0].field == "format"
 
 
 def amounts(report: Report) -> object:
@@ -142,8 +147,8 @@ def _stirred_data(data: Any, chance: random.Random) -> Any:
     return data
 
 
-@EVERY
-@given(seed=SEEDS)
+@settings(max_examples=settings.default.max_examples * 2)
+@given(what=st.sampled_from(list(ALL)), seed=SEEDS)
 def test_order_and_doubling_of_rows_change_nothing(what: str, seed: int) -> None:
     name, content, options = ALL[what]
     reading = ReadingOptions(instants_zone(options), near=NEAR)
@@ -192,20 +197,9 @@ def _spoilt(content: bytes, chance: random.Random) -> bytes:
     return bytes(made)
 
 
-@settings(max_examples=20)
+@settings(max_examples=settings.default.max_examples * 2)
 @given(what=st.sampled_from(list(ALL)), seed=SEEDS)
 def test_whatever_is_wrong_with_a_file_is_answered(what: str, seed: int) -> None:
-    name, content, options = ALL[what]
-    spoilt = _spoilt(content, random.Random(seed))
-    assert is_answered(spoilt)
-    assert is_answered(spoilt, **options)
-    assert is_answered(spoilt, format=name, **options, date_order="dmy")
-
-
-@pytest.mark.long
-@settings(max_examples=300)
-@given(what=st.sampled_from(list(ALL)), seed=SEEDS)
-def test_whatever_is_wrong_with_a_file_is_answered_at_length(what: str, seed: int) -> None:
     name, content, reading_options = ALL[what]
     chance = random.Random(seed)
     spoilt = _spoilt(content, chance)
@@ -255,7 +249,7 @@ def test_bytes_of_anything_are_answered(content: bytes, format: str) -> None:
     assert is_answered(content, format=format, time_zone="UTC")
 
 
-@pytest.mark.parametrize("sign", [b"[", b'{"a":', b'{"users":{"a":{"intIds":'])
+@each_row("sign", [b"[", b'{"a":', b'{"users":{"a":{"intIds":'])
 def test_data_too_deep_to_read_is_answered(sign: bytes) -> None:
     assert is_answered(sign * 100_000)
 

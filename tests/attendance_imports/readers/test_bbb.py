@@ -12,6 +12,7 @@ from lms.attendance_imports.readers.report import Report
 from lms.core.base.errors import Invalid
 from tests.attendance_imports.readers import samples
 from tests.attendance_imports.readers.samples import SECONDS, bbb, bbb_callback, bbb_of_2021, ms, seconds, summed
+from tests.rows import each_row
 
 pytestmark = pytest.mark.usefixtures("words")
 
@@ -29,7 +30,7 @@ def read(data: object, **options: str) -> Report:
     return read_report(json.dumps(data).encode(), **options)
 
 
-@pytest.mark.parametrize("data", [bbb(), bbb_of_2021()])
+@each_row("data", [bbb(), bbb_of_2021()])
 def test_the_dashboard_holds_every_connection(data: dict[str, Any]) -> None:
     report = read(data)
     assert seconds(report) == BY_ACCOUNT
@@ -57,7 +58,7 @@ def test_a_dashboard_saved_during_the_meeting_ends_with_the_last_thing_it_tells(
     assert report.ends_ms is None
 
 
-@pytest.mark.parametrize("iso", [False, True])
+@each_row("iso", [False, True])
 def test_the_callback_lists_joins_and_leaves_of_all_devices(iso: bool) -> None:
     report = read(bbb_callback(iso=iso))
     totals = seconds(report)
@@ -103,14 +104,8 @@ def test_the_table_is_read_in_any_language() -> None:
     assert summed(report) == [("Amina Wanjiru", ms("13:55:10"), ms("15:31:05"), None, 5555)]
 
 
-def test_the_zone_of_the_table_is_asked() -> None:
-    with pytest.raises(Invalid) as caught:
-        read_report(samples.BBB_CSV.encode())
-    assert [fault.field for fault in caught.value.faults] == ["time_zone"]
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
+@each_row(
+    "change, reason",
     [
         ({"registeredOn": "soon"}, "The times of a connection cannot be read."),
         ({"registeredOn": 0}, "The times of a connection cannot be read."),
@@ -139,7 +134,7 @@ def test_people_of_no_name_and_no_id_are_told() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "data",
     [{"users": {}, "intId": "x"}, {"data": {"attendees": []}}, {"users": {"a": 1}, "intId": "x"}, {"a": 1}, [1], {}],
 )

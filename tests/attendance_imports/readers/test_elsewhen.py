@@ -15,6 +15,7 @@ from lms.core.base.errors import DomainError
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import db
 from tests.attendance_imports.readers.reports import written
+from tests.rows import each_row
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -43,8 +44,8 @@ def scene(make: Any, context: None) -> Scene:
     return Scene(make)
 
 
-@pytest.mark.parametrize(
-    ("joined", "left", "zone", "says", "is_local"),
+@each_row(
+    "joined, left, zone, says, is_local",
     [
         ("2026-11-04 14:00", "2026-11-04 15:30", "UTC",
          "Its times are 8 hours later than the lecture. Is the time zone right?", True),
@@ -85,7 +86,7 @@ WHOLE = written([["email", "joined_at", "left_at"], *[[f"n{n}@x.example", "2026-
                                                       for n in range(20)]])  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     "content",
     [
         b"", WHOLE[:-30], WHOLE.replace(b"email", b"\x89PNG", 1), b"email,full_name,country\na@b.example,Ada,KE\n",
@@ -93,7 +94,7 @@ WHOLE = written([["email", "joined_at", "left_at"], *[[f"n{n}@x.example", "2026-
         WHOLE.replace(b"Z", b""), WHOLE.replace(b"2026-11-04T", b"04/11/2026 ").replace(b"Z", b""),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("format", ["auto", "zoom", "plain"])
+@each_row("format", ["auto", "zoom", "plain"])
 def test_nothing_is_half_written_of_a_bad_file(scene: Scene, content: bytes, format: str) -> None:
     with pytest.raises(DomainError):
         publish_attendance(scene.bring(content, format=format), skip_bad_rows=True, by=SYSTEM, at=START)

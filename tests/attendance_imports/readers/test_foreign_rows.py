@@ -12,6 +12,7 @@ from lms.attendance_imports.readers.report import Report
 from lms.core.base.errors import Invalid
 from tests.attendance_imports.readers.reports import minutes, written
 from tests.attendance_imports.readers.samples import workbook
+from tests.rows import each_row
 
 pytestmark = pytest.mark.usefixtures("words")
 
@@ -61,8 +62,8 @@ def test_who_was_there_on_another_day_only_is_not_there_at_all() -> None:
     assert minutes(report, *LECTURE) == {"Ada": 0.0, "Cy": 60.0}
 
 
-@pytest.mark.parametrize(
-    ("events", "by_hand"),
+@each_row(
+    "events, by_hand",
     [
         # a rejoin that was over within its minute, before the next session
         ([("J", "14:00"), ("L", "14:10"), ("J", "14:10"), ("L", "14:10"), ("J", "14:30"), ("L", "15:00")], 40.0),
@@ -185,8 +186,8 @@ def test_a_sum_without_a_last_leave_is_not_placed_as_one_stay() -> None:
     assert minutes(read(written(rows)), *LECTURE) == {"Ada": 30.0}
 
 
-@pytest.mark.parametrize(
-    ("rows", "note"),
+@each_row(
+    "rows, note",
     [
         ([["Topic", "Meeting ID", "Start Time", "End Time", "Duration (Minutes)", "Participants"],
           ["T", "912", "2026-11-04 13:50", "2026-11-04 15:40", "110", "9"], [], ZOOM,
@@ -219,8 +220,8 @@ def test_a_file_without_headings_is_asked_about_by_the_numbers_of_its_columns() 
     assert (report.total, minutes(report, *LECTURE)) == (2, {"ada@x.example": 60.0, "bo@x.example": 30.0})
 
 
-@pytest.mark.parametrize(
-    ("content", "says"),
+@each_row(
+    "content, says",
     [
         (b'{"page_size": 30, "participants": [{"id": "a", "join_time": "2026-11-04T11:00:00Z"}]}', "JSON from the "
         "Zoom API"),

@@ -13,6 +13,7 @@ from lms.attendance_imports.readers.child_process import parse_report as read_re
 from lms.attendance_imports.readers.report import Report
 from lms.core.base.errors import Invalid
 from tests.attendance_imports.readers.reports import at, minutes, workbook, written
+from tests.rows import each_row
 
 pytestmark = pytest.mark.usefixtures("words")
 
@@ -44,8 +45,8 @@ def read(content: bytes, **options: Any) -> Report:
     return read_report(content, **{"time_zone": "Africa/Nairobi", "near": NEAR, **options})
 
 
-@pytest.mark.parametrize("format", files("", ""))
-@pytest.mark.parametrize(("joined", "left"), [("soon", "2026-11-04 15:00"), ("2026-11-04 14:00", "later")])
+@each_row("format", files("", ""))
+@each_row("joined, left", [("soon", "2026-11-04 15:00"), ("2026-11-04 14:00", "later")])
 def test_a_time_that_cannot_be_read_is_a_bad_row_also_beside_a_duration(format: str, joined: str, left: str) -> None:
     report = read(files(joined, left)[format])
     assert len(report.rejected) == 1
@@ -53,8 +54,8 @@ def test_a_time_that_cannot_be_read_is_a_bad_row_also_beside_a_duration(format: 
     assert ADA not in minutes(report, *LECTURE)
 
 
-@pytest.mark.parametrize("format", files("", ""))
-@pytest.mark.parametrize(("joined", "left"), [("", "2026-11-04 15:00"), ("2026-11-04 14:00", ""),
+@each_row("format", files("", ""))
+@each_row("joined, left", [("", "2026-11-04 15:00"), ("2026-11-04 14:00", ""),
                                               ("2026-11-04 14:00", "--")])  # fmt: skip
 def test_an_empty_time_is_found_with_the_duration_and_that_is_said(format: str, joined: str, left: str) -> None:
     report = read(files(joined, left)[format])
@@ -83,8 +84,8 @@ def test_a_dash_is_no_leave_where_the_system_writes_it_for_those_who_stayed() ->
     ]
 
 
-@pytest.mark.parametrize("format", files("", ""))
-@pytest.mark.parametrize(("joined", "left"), [("2:00 PM", "3:00 PM"), ("14:00", "15:00"), ("14:00:00", "15:00:00")])
+@each_row("format", files("", ""))
+@each_row("joined, left", [("2:00 PM", "3:00 PM"), ("14:00", "15:00"), ("14:00:00", "15:00:00")])
 def test_times_of_the_day_alone_are_of_the_day_of_the_lecture(format: str, joined: str, left: str) -> None:
     report = read(files(joined, left)[format])
     assert report.rejected == []
@@ -92,7 +93,7 @@ def test_times_of_the_day_alone_are_of_the_day_of_the_lecture(format: str, joine
     assert report.notes[0] == ("The times in this file have no date; the date of the lecture, 2026-11-04, is used.")
 
 
-@pytest.mark.parametrize("format", files("", ""))
+@each_row("format", files("", ""))
 def test_times_of_the_day_go_on_past_midnight(format: str) -> None:
     near = datetime(2026, 11, 4, 20, 30, tzinfo=UTC)  # 23:30
     report = read(files("23:40", "00:40")[format], near=near)
@@ -117,7 +118,7 @@ ORDERED = {
 }
 
 
-@pytest.mark.parametrize("above", ORDERED)
+@each_row("above", ORDERED)
 def test_any_date_of_the_file_settles_the_order_of_day_and_month(above: str) -> None:
     for rows in (
         [ZOOM, ["Ada", ADA, "11/04/2026 14:00", "11/04/2026 15:00", "60", "No"]],
@@ -139,8 +140,8 @@ def test_dates_that_contradict_each_other_settle_nothing() -> None:
     assert [fault.field for fault in caught.value.faults] == ["date_order"]
 
 
-@pytest.mark.parametrize(
-    ("date", "says"),
+@each_row(
+    "date, says",
     [
         ("1405/08/13 14:00", "Persian calendar (year 1405)"),
         ("۱۴۰۵/۰۸/۱۳ ۱۴:۰۰", "Persian calendar (year 1405)"),
@@ -160,7 +161,7 @@ def test_years_of_other_calendars_are_refused_with_that_reason(date: str, says: 
 MOMENT = datetime(2026, 11, 4, 14, 5)  # noqa: DTZ001 - no zone is said
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "2026-11-04 \u200e14:05",
@@ -185,8 +186,8 @@ def test_times_are_read_in_the_writing_of_many_languages(text: str) -> None:
     assert timestamps.read(text) == MOMENT
 
 
-@pytest.mark.parametrize(
-    ("text", "clock"),
+@each_row(
+    "text, clock",
     [("2:05 PM", "14:05:00"), ("14:05", "14:05:00"), ("م 2:05", "14:05:00"), ("上午9:01", "09:01:00"), ("14.05", None),
      ("14:05 +03:00", None), ("26:00", None), ("1h 5m", None), ("٢:٠٥ م", "14:05:00")],
 )  # fmt: skip

@@ -22,6 +22,7 @@ from tests.attendance_imports.readers.languages import (
     zoom,
 )
 from tests.attendance_imports.readers.reports import minutes, written
+from tests.rows import each_row, spread
 
 pytestmark = pytest.mark.usefixtures("words")
 
@@ -33,7 +34,7 @@ def read(content: bytes, **options: str) -> Report:
     return read_report(content, near=NEAR, **{"time_zone": NAIROBI, **options})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("language", ZOOM)
+@each_row("language", ZOOM)
 def test_zoom_is_read_in_every_language_and_its_waiting_room_is_no_presence(language: str) -> None:
     report = read(zoom(language))
     assert (report.format, report.rejected, report.sums, report.not_read) == ("zoom", [], [], [])
@@ -41,15 +42,14 @@ def test_zoom_is_read_in_every_language_and_its_waiting_room_is_no_presence(lang
     assert report.notes == ["1 row is from the waiting room and does not count as presence."]
 
 
-@pytest.mark.parametrize("times", ZOOM_TIMES)
+@each_row("times", ZOOM_TIMES)
 def test_times_are_read_as_each_language_writes_them(times: str) -> None:
     report = read(zoom("en", ZOOM_TIMES[times]))
     assert report.rejected == []
     assert minutes(report, *LECTURE) == BY_HAND
 
 
-@pytest.mark.parametrize("language", TEAMS)
-@pytest.mark.parametrize("parts", [(1, 2, 3), (2, 3), (3,), (1, 3)])
+@each_row("language, parts", spread(20, TEAMS, [(1, 2, 3), (2, 3), (3,), (1, 3)]))
 def test_teams_is_read_in_every_language_whatever_parts_there_are(language: str, parts: tuple[int, ...]) -> None:
     report = read(teams(language, parts=parts))
     assert (report.format, report.rejected, report.notes, report.not_read) == ("teams", [], [], [])
@@ -57,28 +57,28 @@ def test_teams_is_read_in_every_language_whatever_parts_there_are(language: str,
     assert {row.name: row.role for row in report.rows} == {"Amina Wanjiru": "attendee", "Bruno Costa": "host"}
 
 
-@pytest.mark.parametrize("language", TEAMS)
+@each_row("language", TEAMS)
 def test_teams_with_the_second_part_only_gives_sums(language: str) -> None:
     """Of Amina's 70 minutes 10 may be after the lecture: 60 are certain."""
     report = read(teams(language, parts=(2,)))
     assert (report.format, minutes(report, *LECTURE)) == ("teams", BY_HAND)
 
 
-@pytest.mark.parametrize("language", TEAMS)
+@each_row("language", TEAMS)
 def test_parts_without_numbers_are_known_by_their_titles(language: str) -> None:
     report = read(teams(language, numbers=False))
     assert (report.format, minutes(report, *LECTURE)) == ("teams", BY_HAND)
 
 
-@pytest.mark.parametrize("language", TEAMS)
-@pytest.mark.parametrize(("heading", "torn"), [(True, False), (False, False), (True, True), (False, True)])
-def test_lists_of_who_did_what_are_read_with_and_without_headings(language: str, heading: bool, torn: bool) -> None:
+@each_row("language, way", spread(20, TEAMS, [(True, False), (False, False), (True, True), (False, True)]))
+def test_lists_of_who_did_what_are_read_with_and_without_headings(language: str, way: tuple[bool, bool]) -> None:
+    heading, torn = way
     report = read(teams_list(language, heading=heading, torn=torn))
     assert (report.format, report.rejected) == ("teams", [])
     assert minutes(report, *LECTURE) == BY_NAME
 
 
-@pytest.mark.parametrize("language", TEAMS)
+@each_row("language", TEAMS)
 def test_fewer_people_than_the_file_states_are_said(language: str) -> None:
     report = read(teams(language, people=5))
     assert report.notes == ["The file states 5 participants but contains 2. Part of it may be missing."]
@@ -122,7 +122,7 @@ def test_what_is_near_to_several_words_or_short_is_not_read() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     "content",
     [
         written([[*HEAD, "Shoe size"], [*ROW, "42"]]),

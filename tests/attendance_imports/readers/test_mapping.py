@@ -22,6 +22,7 @@ from lms.core.database.session import db
 from tests.attendance_imports.readers.reports import minutes, workbook, written
 from tests.factories import Make
 from tests.forms import token_in
+from tests.rows import each_row
 
 START = datetime(2026, 11, 4, 6, 0, tzinfo=UTC)
 LECTURE = ("2026-11-04T06:00Z", "2026-11-04T07:30Z")
@@ -38,7 +39,7 @@ SAID = {"Contacto": "email", "Participante": "name", "Llegó": "joined_at", "Se 
 class TestReading:
     """What is pure of it."""
 
-    @pytest.mark.parametrize("content", [written(ODD), written(ODD, ";", encoding="utf-16"), workbook(ODD)])
+    @each_row("content", [written(ODD), written(ODD, ";", encoding="utf-16"), workbook(ODD)])
     def test_what_can_be_shown_of_a_table(self, content: bytes) -> None:
         with pytest.raises(UnknownHeadings) as caught:
             read_report(content, time_zone="UTC")
@@ -64,8 +65,8 @@ class TestReading:
         hours = read_report(written(table), time_zone="UTC", mapping={**mapping, "#4": "hours"})
         assert minutes(hours, *LECTURE) == {"Ada": 80.0}
 
-    @pytest.mark.parametrize(
-        ("mapping", "says"),
+    @each_row(
+        "mapping, says",
         [
             ({"Contacto": "mail"}, "cannot be “mail”"),
             ({"Contacto": "email"}, "when people joined"),

@@ -12,6 +12,7 @@ from lms.core.base.errors import Invalid
 from tests.attendance_imports.readers import samples_teams as samples
 from tests.attendance_imports.readers.samples import SECONDS, ms, seconds, summed
 from tests.attendance_imports.readers.samples_teams import teams, teams_of_2021
+from tests.rows import each_row
 
 pytestmark = pytest.mark.usefixtures("words")
 
@@ -97,7 +98,7 @@ def test_columns_stand_in_any_order_and_case() -> None:
     assert report.total == 1
 
 
-@pytest.mark.parametrize("text", [samples.TEAMS_GERMAN, samples.TEAMS_JAPANESE, samples.TEAMS_TURKISH])
+@each_row("text", [samples.TEAMS_GERMAN, samples.TEAMS_JAPANESE, samples.TEAMS_TURKISH])
 def test_other_languages_are_read_by_the_shape_of_their_columns(text: str) -> None:
     report = read(text)
     assert seconds(report)["amina@trade.example"] == 5200
@@ -228,8 +229,8 @@ def test_a_file_that_was_cut_off_is_refused() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("upn", "expected_address", "expected_account"),
+@each_row(
+    "upn, expected_address, expected_account",
     [
         ("ada@trade.example", "ada@trade.example", ""),
         ("ada_b_trade.example#EXT#@org.example", "ada_b@trade.example", "ada_b_trade.example#EXT#@org.example"),
@@ -242,8 +243,8 @@ def test_the_account_of_a_guest_holds_an_address(upn: str, expected_address: str
     assert (address(upn), account(upn)) == (expected_address, expected_account)
 
 
-@pytest.mark.parametrize(
-    ("word", "role"),
+@each_row(
+    "word, role",
     [("Organizer", "host"), ("Organiser", "host"), ("Organisator", "host"), ("Co-organizer", "host"), ("", ""),
      ("Producer", "host"), ("Presenter", "panelist"), ("Teilnehmer", "attendee"), ("組織者", "host")],
 )  # fmt: skip

@@ -19,6 +19,7 @@ from tests.attendance_imports.readers.samples import (
     table,
     workbook,
 )
+from tests.rows import each_row
 
 pytestmark = pytest.mark.usefixtures("words")
 
@@ -29,7 +30,7 @@ def read(content: bytes, **options: str) -> Report:
     return read_report(content, **{**BEIJING, **options})
 
 
-@pytest.mark.parametrize(
+@each_row(
     "content",
     [
         workbook(VOOV),
@@ -72,8 +73,8 @@ def test_names_are_those_given_on_joining() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("typed", "name"),
+@each_row(
+    "typed, name",
     [
         ("nick(Ada Mbeki)", "Ada Mbeki"),
         ("nick（Ada Mbeki）", "Ada Mbeki"),
@@ -86,12 +87,6 @@ def test_names_are_those_given_on_joining() -> None:
 )
 def test_the_name_in_the_brackets_counts(typed: str, name: str) -> None:
     assert own_name(typed) == name
-
-
-def test_beijing_is_not_assumed() -> None:
-    with pytest.raises(Invalid) as caught:
-        read_report(workbook(VOOV))
-    assert [fault.field for fault in caught.value.faults] == ["time_zone"]
 
 
 def test_the_detailed_list_has_every_stay() -> None:

@@ -8,6 +8,7 @@ from lms.attendance_imports.readers.reading import read_report
 from lms.attendance_imports.readers.report import Report
 from lms.core.base.errors import Invalid
 from tests.attendance_imports.readers.samples import END, SECONDS, START, ms, seconds, webex, webex_portuguese
+from tests.rows import each_row
 
 pytestmark = pytest.mark.usefixtures("words")
 
@@ -16,7 +17,7 @@ def read(text: str, **options: str) -> Report:
     return read_report(text.encode("utf-16"), **{"time_zone": "Africa/Nairobi", **options})
 
 
-@pytest.mark.parametrize("text", [webex(), webex(","), webex_portuguese()])
+@each_row("text", [webex(), webex(","), webex_portuguese()])
 def test_every_row_is_a_stay(text: str) -> None:
     report = read(text)
     assert seconds(report) == SECONDS
@@ -42,12 +43,6 @@ def test_names_in_two_columns_are_put_together() -> None:
     assert {row.name for row in read(text).rows} == {
         "Grace Otieno", "Amina Wanjiru", "Bruno Costa", "Li Wei", "Early Bird", "Visitor",
     }  # fmt: skip
-
-
-def test_no_zone_is_assumed() -> None:
-    with pytest.raises(Invalid) as caught:
-        read_report(webex().encode("utf-16"))
-    assert [fault.field for fault in caught.value.faults] == ["time_zone"]
 
 
 def test_a_duration_that_disagrees_with_the_times_is_told() -> None:

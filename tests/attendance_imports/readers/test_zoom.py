@@ -12,13 +12,12 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lms.attendance_imports.readers.reading import read_report
 from lms.attendance_imports.readers.report import Report
 from lms.core.base.errors import Invalid
 from tests.attendance_imports.readers.reports import WAYS, Rows, at, minutes, workbook, written
+from tests.rows import each_row, spread
 
 pytestmark = pytest.mark.usefixtures("words")
 
@@ -100,8 +99,7 @@ def read(content: bytes, **options: Any) -> Report:
     return read_report(content, **{"time_zone": "Asia/Shanghai", **options})
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("way", WAYS)
+@each_row("layout, way", spread(20, LAYOUTS, WAYS))
 def test_a_meeting_is_read_in_every_layout_and_from_every_program(layout: str, way: str) -> None:
     report = read(WAYS[way](LAYOUTS[layout]))
     assert (report.format, report.total, report.rejected, report.sums) == ("zoom", 7, [], [])
@@ -178,7 +176,7 @@ def webinar(write: Callable[[str], str] = us) -> Rows:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("way", WAYS)
+@each_row("way", WAYS)
 def test_a_webinar_is_read_part_by_part(way: str) -> None:
     report = read(WAYS[way](webinar()))
     assert (report.format, report.total, report.rejected) == ("zoom", 12, [])
@@ -216,8 +214,8 @@ def test_several_meetings_in_one_file_are_told() -> None:
     assert "several meetings: 912 3456 7890, 999 0000 1111" in read(written(rows)).notes[0]
 
 
-@pytest.mark.parametrize(
-    ("rows", "says"),
+@each_row(
+    "rows, says",
     [
         ([OLD], "headings but no rows"),
         ([*MEETING, [], OLD], "headings but no rows"),
@@ -234,11 +232,3 @@ def test_a_report_that_was_cut_off_is_refused() -> None:
     with pytest.raises(Invalid) as caught:
         read(whole[: whole.rindex(b",19,") - 4])
     assert "incomplete: line 11" in caught.value.faults[0].reason
-
-
-@given(st.data())
-def test_order_and_doubling_of_rows_change_nothing(data: st.DataObject) -> None:
-    rows = data.draw(st.permutations(stays()))
-    doubled = data.draw(st.lists(st.sampled_from(rows), max_size=5))
-    report = read(written([*MEETING, [], OLD, *rows, *doubled]))
-    assert minutes(report, *LECTURE) == BY_HAND

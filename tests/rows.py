@@ -1,0 +1,54 @@
+"""One test over many rows."""
+
+from __future__ import annotations
+
+import inspect
+import reprlib
+from collections.abc import Callable, Iterable, Sequence
+from math import lcm
+from typing import Any
+
+import pytest
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+
+
+def each_row(names: str | tuple[str, ...], rows: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Runs a test once over all rows, and names each row that fails.
+
+    A case of `pytest.mark.parametrize` costs more than most of these tests. For tests that leave nothing behind for
+    the next row: fixtures are made once.
+    """
+    columns = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+    cells = [tuple(row) if len(columns) > 1 else (row,) for row in rows]
+    assert cells, "a test of no rows cannot fail"
+
+    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        def run(*bound: Any, **fixtures: Any) -> None:
+            faults: list[str] = []
+            for row in cells:
+                try:
+                    test(*bound, **fixtures, **dict(zip(columns, row, strict=True)))
+                except (Exception, pytest.fail.Exception) as error:
+                    faults.append(f"{_SHORT.repr(row)}: {type(error).__name__}: {error}")
+            assert not faults, "\n".join(faults)
+
+        signature = inspect.signature(test)
+        others = [parameter for name, parameter in signature.parameters.items() if name not in columns]
+        assert len(others) == len(signature.parameters) - len(columns), "each column is a parameter of the test"
+        run.__name__, run.__qualname__, run.__module__ = test.__name__, test.__qualname__, test.__module__
+        run.__doc__ = test.__doc__
+        run.__dict__.update(test.__dict__)
+        run.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def spread(number: int, first: Iterable[Any], second: Iterable[Any]) -> Sequence[tuple[Any, Any]]:
+    """This many pairs out of all pairs of two lists, in which each value comes about as often as the others."""
+    left, right = list(first), list(second)
+    assert max(len(left), len(right)) <= number <= len(left) * len(right)
+    turn = lcm(len(left), len(right))
+    return [(left[at % len(left)], right[(at + at // turn) % len(right)]) for at in range(number)]
