@@ -29,7 +29,7 @@ from tests.relaxed import RelaxedConfig
 from tests.streaming.test_views import Page
 from tests.tables import create_tables
 
-pytestmark = pytest.mark.xdist_group("nginx")
+pytestmark = [pytest.mark.xdist_group("nginx"), pytest.mark.present]  # nginx looks at the time of addresses
 STRANGERS = 40
 
 
