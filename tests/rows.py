@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import reprlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import lcm
 from typing import Any
 
@@ -14,32 +15,34 @@ _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 
 
-def each_row(names: str | tuple[str, ...], rows: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def each_row(names: str, rows: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Runs a test once over all rows, and names each row that fails.
 
     A case of `pytest.mark.parametrize` costs more than most of these tests. For tests that leave nothing behind for
-    the next row: fixtures are made once.
+    the next row: fixtures are made once. The keys of a mapping name its rows.
     """
-    columns = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
-    cells = [tuple(row) if len(columns) > 1 else (row,) for row in rows]
-    assert cells, "a test of no rows cannot fail"
+    columns = [name.strip() for name in names.split(",")]
+    labelled = list(rows.items()) if isinstance(rows, Mapping) else [(_SHORT.repr(row), row) for row in rows]
+    assert labelled, "a test of no rows cannot fail"
 
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
-        def run(*bound: Any, **fixtures: Any) -> None:
-            faults: list[str] = []
-            for row in cells:
-                try:
-                    test(*bound, **fixtures, **dict(zip(columns, row, strict=True)))
-                except (Exception, pytest.fail.Exception) as error:
-                    faults.append(f"{_SHORT.repr(row)}: {type(error).__name__}: {error}")
-            assert not faults, "\n".join(faults)
-
         signature = inspect.signature(test)
         others = [parameter for name, parameter in signature.parameters.items() if name not in columns]
         assert len(others) == len(signature.parameters) - len(columns), "each column is a parameter of the test"
-        run.__name__, run.__qualname__, run.__module__ = test.__name__, test.__qualname__, test.__module__
-        run.__doc__ = test.__doc__
-        run.__dict__.update(test.__dict__)
+
+        @functools.wraps(test)
+        def run(*bound: Any, **fixtures: Any) -> None:
+            faults: list[str] = []
+            first: BaseException | None = None
+            for label, row in labelled:
+                try:
+                    test(*bound, **fixtures, **dict(zip(columns, row if len(columns) > 1 else (row,), strict=True)))
+                except (Exception, pytest.fail.Exception) as error:
+                    faults.append(f"{label}: {type(error).__name__}: {error}")
+                    first = first or error
+            if faults:
+                raise AssertionError("\n".join([f"{len(faults)} of {len(labelled)} rows fail", *faults])) from first
+
         run.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined]
         return run
 

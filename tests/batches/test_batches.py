@@ -34,7 +34,7 @@ def test_every_kind_has_a_case(kind: BatchKind[Any, Any]) -> None:
     assert kind.job in jobs.REGISTRY
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_preview_is_applied_once_and_undone_once(case: Case) -> None:
     before, batch = case.rows(), case.preview()
     assert (case.rows(), case.view(batch).state) == (before, "previewed")

@@ -19,6 +19,7 @@ from lms.catalogue.queries.lectures import get_lecture, list_changes
 from lms.core.base.errors import DomainError, Forbidden, Invalid, Refused
 from lms.core.base.roles import ANONYMOUS, Actor
 from lms.core.database import audit
+from tests.rows import each_row
 
 MakeSeries = Callable[..., Series]
 MakeLecture = Callable[..., Lecture]
@@ -66,8 +67,8 @@ def test_schedule_lecture_again_is_the_same_lecture(
     assert published == ["LectureScheduled"] * 2
 
 
-@pytest.mark.parametrize(
-    ("fields", "field"),
+@each_row(
+    "fields, field",
     [
         ({"title": ""}, "title"),
         ({"starts_at": None}, "starts_at"),

@@ -23,6 +23,7 @@ from lms.core.base.roles import ANONYMOUS, SYSTEM, Actor
 from lms.core.database import audit
 from lms.core.database.session import db
 from tests.factories import Make
+from tests.rows import each_row
 
 MakeSeries = Callable[..., Series]
 MakeLecture = Callable[..., object]
@@ -99,8 +100,8 @@ def test_create_series_is_for_instructors_and_administrators(trainee: Actor, adm
     assert create_series(draft(), by=admin, at=at).instructors == []
 
 
-@pytest.mark.parametrize(
-    ("fields", "field"),
+@each_row(
+    "fields, field",
     [
         ({"slug": ""}, "slug"),
         ({"slug": "new"}, "slug"),

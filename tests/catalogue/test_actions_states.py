@@ -29,6 +29,7 @@ from lms.core.base.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.base.roles import ANONYMOUS, SYSTEM, Actor
 from lms.core.database.audit import AuditEntry
 from lms.core.database.session import db
+from tests.rows import each_row
 
 MakeSeries = Callable[..., Series]
 MakeLecture = Callable[..., Lecture]
@@ -143,8 +144,8 @@ def test_postponing_with_and_without_a_time(
     assert changes[1].before["starts_at"] == PLANNED.isoformat()
 
 
-@pytest.mark.parametrize(
-    ("fields", "field"),
+@each_row(
+    "fields, field",
     [
         ({"local_start": datetime(2026, 11, 1, 10, 0)}, "starts_at"),
         ({"local_start": datetime(2026, 12, 2, 14, 0)}, "starts_at"),

@@ -21,6 +21,7 @@ from lms.core.database.session import action, db
 from lms.core.time import clock
 from tests.factories import Make
 from tests.icalendars import fold
+from tests.rows import each_row
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def series(make: Make) -> Series:
     return make.series("trade", "Trade")
 
 
-@pytest.mark.parametrize(
-    ("state", "status", "method"),
+@each_row(
+    "state, status, method",
     [
         ("scheduled", "CONFIRMED", "PUBLISH"),
         ("cancelled", "CANCELLED", "CANCEL"),
@@ -85,7 +86,7 @@ def test_calendar_file_in_utc_needs_no_zone(client: FlaskClient, make: Make, ser
     assert b"VTIMEZONE" not in answer.data
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_lecture_taken_off_the_programme_is_cancelled_in_calendars(
     client: FlaskClient, make: Make, series: Series
 ) -> None:
@@ -130,8 +131,8 @@ def test_a_lecture_that_was_never_public_has_no_calendar_file(client: FlaskClien
     assert client.get(f"/lectures/{lecture.id}.ics").status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("name", "local", "offset"),
+@each_row(
+    "name, local, offset",
     [
         ("Africa/Casablanca", datetime(2027, 2, 20, 9), timedelta(0)),  # Ramadan: five weeks that no rule says
         ("Europe/Berlin", datetime(2027, 7, 1, 9), timedelta(hours=2)),

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-import pytest
 from apiflask import APIFlask
 
 from lms.catalogue.dates import DateDecision, PlannedDate, check_dates, proposed
 from lms.catalogue.fair_hours import Audience, AudienceBasis, AudienceGroup
 from lms.core.base.roles import SYSTEM
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(("others", "is_kept"), [(3, False), (4, True)])
+@each_row("others, is_kept", [(3, False), (4, True)])
 def test_a_holiday_of_less_than_a_quarter_of_the_enrolled_is_kept_unless_changed(
     app: APIFlask, others: int, is_kept: bool
 ) -> None:

@@ -18,6 +18,7 @@ from lms.core.database.session import db
 from lms.people.models import Person
 from lms.people.queries.countries import get_country
 from tests.factories import Make
+from tests.rows import each_row
 
 pytestmark = pytest.mark.usefixtures("unprotected")
 
@@ -111,8 +112,8 @@ def test_a_week_can_begin_on_any_day(api: Api, series: Series) -> None:
     assert [one["starts_at"] for one in answer["hours"]][::167] == ["2036-01-09T00:00:00", "2036-01-15T23:00:00"]
 
 
-@pytest.mark.parametrize(
-    ("query", "field"),
+@each_row(
+    "query, field",
     [
         ({"starts_at": "2036-03-30T02:30", "time_zone": "Europe/Berlin"}, "starts_at"),
         ({"time_zone": "Mars/Olympus"}, "time_zone"),
@@ -127,7 +128,7 @@ def test_what_cannot_be_is_refused(api: Api, series: Series, query: dict[str, An
     assert field in str(answer.json)
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_while_nobody_is_enrolled_seats_then_countries_then_partners_are_counted(
     app: APIFlask, api: Api, make: Make, empty: Series, ines: Person
 ) -> None:
@@ -146,7 +147,7 @@ def test_while_nobody_is_enrolled_seats_then_countries_then_partners_are_counted
     assert (answer["basis"], answer["people"], answer["lecture"]["night"]) == ("countries", 3, 1)
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_an_instructor_learns_nothing_of_people_whose_profile_is_not_shared(
     client: FlaskClient, make: Make, empty: Series, ines: Person
 ) -> None:
@@ -252,7 +253,7 @@ def test_hours_that_follow_what_is_typed_are_used_on_the_page_that_postpones(
     assert f'formaction="/lectures/{lecture.id}/postpone#hours"' in part
 
 
-@pytest.mark.parametrize(("state", "status"), [("live", 302), ("held", 302), ("cancelled", 302), ("postponed", 200)])
+@each_row("state, status", [("live", 302), ("held", 302), ("cancelled", 302), ("postponed", 200)])
 def test_only_what_is_to_come_is_postponed(
     staff: FlaskClient, make: Make, series: Series, ines: Person, state: str, status: int
 ) -> None:
@@ -326,7 +327,7 @@ def test_the_page_of_hours_leads_to_a_new_lecture_at_that_time(staff: FlaskClien
     assert 'name="duration_minutes" type="text" value="60"' in form or 'value="60"' in form
 
 
-@pytest.mark.parametrize(
+@each_row(
     "query",
     ["starts_at=nonsense", "starts_at=9999-12-31T23:00", "time_zone=Mars", "duration_minutes=-5", "but=x&part=1"],
 )

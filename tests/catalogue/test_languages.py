@@ -34,6 +34,7 @@ from lms.people.queries.persons import Contact
 from lms.web.pages.locale import speaking
 from tests.factories import Make
 from tests.languages import offering
+from tests.rows import each_row
 
 pytestmark = pytest.mark.usefixtures("unprotected")
 
@@ -167,8 +168,8 @@ def test_staff_add_change_and_remove_a_language(
     assert row.text_language == "pt"
 
 
-@pytest.mark.parametrize(
-    ("sent", "sentence"),
+@each_row(
+    "sent, sentence",
     [
         ({"form": "new", "new-language": "es"}, "Enter something here."),
         ({"form": "new", "new-language": "en", "new-title": "Origin"}, "Choose an option from the list."),

@@ -72,7 +72,7 @@ def last_year(make_series: MakeSeries, make_lecture: MakeLecture, ines: Actor, o
     return series
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_copied_series_keeps_local_hours_and_weekdays_over_the_change_of_clocks(
     last_year: Series, ines: Actor, omar: Actor, at: datetime
 ) -> None:
@@ -185,7 +185,7 @@ def test_two_who_copy_to_one_address_at_once_make_one_series(
     assert counted() == (before[0] + 1, before[1] + 4)
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 @pytest.mark.parametrize(
     ("first", "decisions", "hours"),
     [
@@ -237,7 +237,7 @@ def test_an_hour_that_the_clocks_skip_can_only_be_left_out(series: Series, ines:
     assert (len(made), lectures_of("trade")[0].title) == (1, "Open hour")
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_all_lectures_to_come_move_together_and_back(
     make_series: MakeSeries, make_lecture: MakeLecture, ines: Actor, at: datetime, published: list[str]
 ) -> None:

@@ -26,6 +26,7 @@ from lms.speakers.actions import SpeakerInput, add_new_speaker, add_speaker
 from lms.speakers.queries import list_speakers
 from tests.documented_answers import CheckedClient
 from tests.factories import Make
+from tests.rows import each_row
 
 pytestmark = pytest.mark.usefixtures("unprotected")
 
@@ -96,7 +97,7 @@ def test_a_copy_asks_only_about_dates_with_a_problem_and_saves_nothing_before(
     assert (count_of(app, Series), count_of(app, Lecture)) == (3, 7)
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_speakers_and_files_come_along_where_ticked(
     app: APIFlask, staff: FlaskClient, make: Make, series: Series, ines: Person
 ) -> None:
@@ -180,9 +181,7 @@ def test_all_to_come_are_moved_after_a_preview_and_moved_back(
     assert starts == [FIRST, FIRST.replace(day=18), FIRST.replace(day=25)]
 
 
-@pytest.mark.parametrize(
-    "parameters", [{"amount": "0"}, {"amount": "x"}, {"amount": "500"}, {"amount": "9" * 20}, {"unit": "9"}]
-)
+@each_row("parameters", [{"amount": "0"}, {"amount": "x"}, {"amount": "500"}, {"amount": "9" * 20}, {"unit": "9"}])
 def test_a_move_that_cannot_be_is_said_in_a_sentence(
     staff: FlaskClient, series: Series, parameters: dict[str, str]
 ) -> None:
@@ -246,8 +245,8 @@ def test_a_repeated_lecture_shows_its_dates_and_saves_nothing_until_each_is_deci
         assert datetime(2037, 1, 23, 14) not in [one.local_start for one in made]
 
 
-@pytest.mark.parametrize(
-    ("change", "at"),
+@each_row(
+    "change, at",
     [
         ({"times": "61"}, "times"),
         ({"times": "x"}, "times"),

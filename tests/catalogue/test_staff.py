@@ -291,7 +291,6 @@ def test_only_administrators_are_told_what_would_end(make: Make) -> None:
         teaching_queries.list_listings_to_end(teacher.id, without_grant=1, by=make.actor(teacher))
 
 
-@pytest.mark.databases(differs=True)
 def test_the_page_says_what_ends_before_the_role_is_removed(make: Make, client: FlaskClient, moment: datetime) -> None:
     boss = make.person(roles=["administrator"])
     teacher = make.person(full_name="Ines", roles=["instructor"])
@@ -311,7 +310,6 @@ def test_the_page_says_what_ends_before_the_role_is_removed(make: Make, client: 
 # The audit names who was added and removed, by number
 
 
-@pytest.mark.databases(differs=True)
 def test_the_audit_names_who_was_put_on_a_list_and_taken_off(make: Make, moment: datetime) -> None:
     ines = make.person(email="ines@example.org", roles=["instructor"])
     omar = make.person(email="omar@example.org", roles=["instructor"])

@@ -167,7 +167,6 @@ def test_a_local_time_that_is_skipped_now_is_left_to_people(
     assert (scene.lecture.starts_at, scene.told()) == (utc(4, 27, 22, year=2023) + timedelta(minutes=30), [])
 
 
-@pytest.mark.databases(differs=True)
 def test_what_was_changed_meanwhile_and_what_is_past_stays(
     app: APIFlask, make: Make, use: Callable[[str, Mapping[str, bytes]], None]
 ) -> None:

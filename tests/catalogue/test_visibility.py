@@ -16,7 +16,7 @@ from lms.enrolment.queries.rows import get_enrolment
 from lms.enrolment.queries.series import list_seats
 from tests.factories import Make
 
-pytestmark = [pytest.mark.databases(differs=True), pytest.mark.usefixtures("context")]
+pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 
 
 def test_the_rule_and_the_sql_agree_on_who_sees_which_series_lecture_and_enrolment(make: Make) -> None:

@@ -185,7 +185,6 @@ def test_a_job_taken_up_again_counts_what_it_issued_before(programme: Make, at: 
     assert len(rows()) == 3
 
 
-@pytest.mark.databases(differs=True)
 def test_a_batch_leaves_one_trace_in_the_audit(programme: Make, at: datetime, administrator: Actor) -> None:
     made = programme({"Ada": "aaa", "Bo": "aaa"})
     awards.issue_certificates(made.series_id, by=administrator, at=at)
@@ -225,7 +224,6 @@ def test_revoking_needs_a_reason_and_an_administrator(programme: Make, at: datet
     assert awards.issue_certificates(made.series_id, by=SYSTEM, at=at)["already_issued"] == 1
 
 
-@pytest.mark.databases(differs=True)
 def test_nobody_is_told_of_a_certificate_that_was_revoked_meanwhile(
     programme: Make, at: datetime, administrator: Actor
 ) -> None:
@@ -336,7 +334,6 @@ def merge(kept: int, merged: int, at: datetime) -> None:
     run()
 
 
-@pytest.mark.databases(differs=True)
 def test_of_two_merged_people_the_earliest_certificate_stays(programme: Make, at: datetime) -> None:
     from lms.core.base.events import MergeUndone
     from lms.core.database.session import action
@@ -413,7 +410,6 @@ def test_the_file_is_the_holders_and_the_administrators(programme: Make, at: dat
         certificates.get_pdf(number, by=made.holder("Ada"))
 
 
-@pytest.mark.databases(differs=True)
 def test_the_page_that_issues_counts_everybody_once(programme: Make, at: datetime, administrator: Actor) -> None:
     made = programme({"Ada": "aaa", "Bo": "a--", "Cy": "---", ("Di", "ⵣ"): "aaa", "Eve": "aa-"})
     awards.issue_batch(made.series_id, CertificateKind.PARTICIPATION, [made.people["Eve"]], by=SYSTEM, at=at)
@@ -452,7 +448,6 @@ def test_a_changed_policy_holds_for_the_next_run(programme: Make, at: datetime) 
     assert awards.issue_certificates(made.series_id, by=SYSTEM, at=at)["issued"] == 1
 
 
-@pytest.mark.databases(differs=True)
 def test_a_correction_that_unearns_never_revokes_by_itself(programme: Make, at: datetime, administrator: Actor) -> None:
     from lms.attendance.models.credits import Credit, Outcome
 

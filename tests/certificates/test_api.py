@@ -19,6 +19,7 @@ from lms.core.database.session import db
 from lms.people.models import PersonEmail
 from lms.web.request import identity
 from tests.certificates.conftest import Programme
+from tests.rows import each_row
 
 pytestmark = pytest.mark.databases
 Make = Callable[..., Programme]
@@ -98,7 +99,7 @@ def test_holder_and_staff_see_more(client: FlaskClient, everybody: Programme) ->
         }
 
 
-@pytest.mark.parametrize("number", ["SR-0000-0000-0000-0000-0", "SR-0000-0000-0000-0000-1", "nonsense", "x" * 300])
+@each_row("number", ["SR-0000-0000-0000-0000-0", "SR-0000-0000-0000-0000-1", "nonsense", "x" * 300])
 def test_an_unknown_number_is_not_there(client: FlaskClient, bearers: dict[str, Actor], number: str) -> None:
     answer = client.get(f"/api/v1/certificates/{number}")
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
@@ -146,7 +147,6 @@ def test_revoking(client: FlaskClient, everybody: Programme) -> None:
     assert public["state"] == "revoked"
 
 
-@pytest.mark.databases(differs=True)
 def test_withdrawing(client: FlaskClient, everybody: Programme) -> None:
     number = numbers_of(client)["Ada"]
     path = f"/api/v1/certificates/{number}/withdraw"
@@ -320,7 +320,7 @@ def test_those_with_unconfirmed_names_are_reminded_once(
     assert [(answer.status_code, answer.json) for answer in told] == [(200, {"told": 1}), (200, {"told": 0})]
 
 
-@pytest.mark.parametrize(("form", "begins"), [("zip", b"PK\x03\x04"), ("pdf", b"%PDF-")])
+@each_row("form, begins", [("zip", b"PK\x03\x04"), ("pdf", b"%PDF-")])
 def test_all_certificates_are_asked_for_in_one_file_and_taken(
     client: FlaskClient, app: APIFlask, everybody: Programme, form: str, begins: bytes
 ) -> None:

@@ -31,6 +31,7 @@ from lms.certificates.badges import status_list as status
 from lms.certificates.badges.vc_jwt import BadgeCheck, read_credential
 from lms.core.base.roles import SYSTEM
 from tests.certificates.conftest import Programme
+from tests.rows import each_row
 
 Make = Callable[..., Programme]
 ISSUED = datetime(2026, 5, 25, 4, 30, tzinfo=UTC)
@@ -149,8 +150,8 @@ def test_who_it_is_for_stands_as_a_salted_hash_and_nothing_else(context: None) -
     assert not re.search(r"\bada\b|\bobi\b", json.dumps(nobody).lower())
 
 
-@pytest.mark.parametrize(
-    ("kind", "named"),
+@each_row(
+    "kind, named",
     [
         (CertificateKind.COMPLETION, "CertificateOfCompletion"),
         (CertificateKind.PARTICIPATION, "ext:CertificateOfParticipation"),
@@ -262,7 +263,7 @@ def test_a_badge_that_borrows_our_key_id_is_not_intact(context: None, credential
     assert (check.intact, check.ours) == (False, True)
 
 
-@pytest.mark.parametrize("header", [{"alg": "none"}, {"alg": "HS256"}, {"alg": "ES256", "crit": ["b64"], "b64": False}])
+@each_row("header", [{"alg": "none"}, {"alg": "HS256"}, {"alg": "ES256", "crit": ["b64"], "b64": False}])
 def test_the_header_does_not_choose_how_it_is_checked(context: None, signed: str, header: dict[str, Any]) -> None:
     head = vc_jwt._encode(json.dumps(header | {"kid": keys.current().kid}).encode())
     _head, body, signature = signed.split(".")
@@ -351,6 +352,7 @@ def test_a_verifier_of_others_accepts_it_and_rejects_what_was_altered(
     }
 
 
+@pytest.mark.long
 def test_a_verifier_of_others_reads_the_list_of_states(context: None, signed: str) -> None:
     address = "http://localhost/certificates/status/3"
     ask = {"jwks": keys.published_jwks(), "badges": [signed]}

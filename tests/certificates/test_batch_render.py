@@ -113,6 +113,7 @@ def test_one_that_is_withdrawn_while_it_is_made_leaves_no_file(
         assert [printing.is_kept(row) for row in rows()] == [True, True, False]
 
 
+@pytest.mark.long
 def test_processes_of_their_own_make_the_same_files(
     app: APIFlask, issued: Programme, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,7 +52,6 @@ def test_who_would_earn_who_holds_and_who_waits(
         assert preview_certificates(made.series_id, {first: {}}, by=administrator) == type(after)()
 
 
-@pytest.mark.databases(differs=True)
 def test_minutes_count_too(app: APIFlask, programme: Callable[..., Programme], administrator: Actor) -> None:
     made = programme({"Ada": "aa-", "Ben": "aa-"}, present=50, min_minutes=100)
     longer, shorter = YES._replace(present_ms=60 * 60_000), YES._replace(present_ms=40 * 60_000)

@@ -13,9 +13,11 @@ from lms.cli.main import lms
 from tests.factories import Make
 
 
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """A data folder of its own with a series that gives certificates and somebody enrolled in it."""
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(lms, list(arguments))
+
+
+def test_issue_prints_the_counts_or_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LMS_DATA", str(tmp_path / "data"))
     assert run("init").exit_code == 0
     make = Make(create_app())
@@ -24,19 +26,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     make.lecture(series, state="held", actual_start=held, actual_end=held.replace(hour=7))
     make.enrolment(series, make.person("Ada Obi"))
     make.series(slug="plain")
-    return make
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(lms, list(arguments))
-
-
-def test_issue_prints_the_counts(data: Make) -> None:
     answer = run("certificates", "issue", "customs")
     assert (answer.exit_code, answer.stdout) == (0, "issued 0, already issued 0, not earned 1, refused 0\n")
-
-
-def test_issue_says_what_is_wrong(data: Make) -> None:
     unknown = run("certificates", "issue", "nowhere")
     assert (unknown.exit_code, unknown.stderr) == (1, "Error: there is no series nowhere\n")
     other = run("certificates", "issue", "customs", "--kind", "completion")

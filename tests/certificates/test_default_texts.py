@@ -23,6 +23,7 @@ from lms.core.database.session import db
 from lms.core.text import typesetting as glyphs
 from tests.certificates.conftest import Programme
 from tests.certificates.test_typesetting import AWARD, DEFAULT, LARGE, pages, render
+from tests.rows import each_row
 
 Make = Callable[..., Programme]
 LANGUAGES = sorted(READY)
@@ -36,7 +37,7 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_they_keep_to_the_rules_that_hold_for_all_words(context: None, language: str) -> None:
     words = READY[language]
     assert checked_words(words, language) == words
@@ -46,7 +47,7 @@ def test_they_keep_to_the_rules_that_hold_for_all_words(context: None, language:
     assert "{attended}" in words["sentence"]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_a_sentence_is_filled_as_the_language_writes_numbers(language: str) -> None:
     stations = tuple(PrintedStation("A", None, came) for came in (True, True, False))
     award = replace(AWARD, design=READY_MADE, language=language, hours=7.5, stations=stations)
@@ -60,7 +61,7 @@ def test_a_day_and_what_was_missed_are_parted_as_the_language_parts_them() -> No
     assert commas == {"ar": "، ", "es": ", ", "fr": ", ", "pt": ", ", "ru": ", ", "zh": "，"}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_a_certificate_in_them_keeps_to_one_page(language: str) -> None:
     fonts = LARGE if language == "zh" else DEFAULT
     award = replace(AWARD, design=READY_MADE, language=language, full_name="Wong " * 40)

@@ -50,7 +50,7 @@ def issue(series: Programme, name: str, at: datetime) -> Certificate:
     return db.session.scalars(select(Certificate).where(Certificate.name == name)).one()
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_series_takes_its_own_design_else_the_one_for_all_else_the_built_in(
     context: None, programme: Make, administrator: Actor, at: datetime
 ) -> None:

@@ -22,6 +22,7 @@ from tests.certificates.test_designs import FRENCH
 from tests.certificates.test_image_sanitizer import raster, svg
 from tests.certificates.test_views import SignIn, sign_in
 from tests.forms import token_in
+from tests.rows import each_row
 
 __all__ = ["sign_in"]
 
@@ -125,8 +126,8 @@ def test_a_picture_is_added_and_taken_out(app: APIFlask, boss: FlaskClient, red:
     assert post(boss, f"/admin/designs/{red}/pictures/stamp", {"alt": "x"}).status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("content", "name", "alt", "reason"),
+@each_row(
+    "content, name, alt, reason",
     [
         (svg("<image/>"), "a.svg", "Arms", "This SVG contains an embedded picture. Save it as PNG instead."),
         (raster("PNG") + bytes(1_100_000), "a.png", "Arms", "The file is too large: at most 1 MB."),
@@ -134,7 +135,6 @@ def test_a_picture_is_added_and_taken_out(app: APIFlask, boss: FlaskClient, red:
         (raster("PNG"), "a.png", " ", "Describe the picture for screen readers."),
         (None, "", "Arms", "Select a file."),
     ],
-    ids=["embedded", "large", "other", "untold", "none"],
 )
 def test_a_bad_picture_is_refused_at_its_own_field(
     app: APIFlask,

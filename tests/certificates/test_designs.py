@@ -30,6 +30,7 @@ from tests.certificates.test_scripts import elements, marked, signed
 from tests.certificates.test_signature import KEY
 from tests.certificates.test_typesetting import AWARD, DEFAULT, pages, stations
 from tests.paper import inside
+from tests.rows import each_row
 
 FRENCH = {
     "participation": "Attestation de participation",
@@ -58,8 +59,8 @@ def test_placeholders_are_filled_once() -> None:
 KNOWN = "{name}, {series}, {lectures}, {attended}, {hours}, {date}, {organiser}"
 
 
-@pytest.mark.parametrize(
-    ("text", "reasons"),
+@each_row(
+    "text, reasons",
     [
         ("{name} took {series}", []),
         ("{nmae} took", [f"Unknown placeholder {{nmae}}. The placeholders are {KNOWN}."]),
@@ -145,8 +146,8 @@ def test_a_design_stands_in_the_document_with_its_pictures_told() -> None:
     assert b"<dc:language><rdf:Bag><rdf:li>fr</rdf:li></rdf:Bag></dc:language>" in pdf
 
 
-@pytest.mark.parametrize("language", ["en", "fr", "ar"])
-@pytest.mark.parametrize("count", [1, 12, 40])
+@each_row("language", ["en", "fr", "ar"])
+@each_row("count", [1, 12, 40])
 def test_every_design_keeps_to_one_page(language: str, count: int) -> None:
     award = replace(AWARD, design=full(), language=language, full_name="Wong " * 40, native_name="م" * 200)
     assert pages(render(replace(award, series="xyz " * 50, stations=stations(count, (3,))), DEFAULT)) == 1
@@ -190,7 +191,7 @@ def test_a_line_says_how_long_it_may_be(context: None) -> None:
         checked_line("x" * 81, 80, "signatory")
 
 
-@pytest.mark.parametrize("language", ["en", "fr", "ar"])
+@each_row("language", ["en", "fr", "ar"])
 def test_a_signed_design_is_whole_and_tells_names_and_pictures(language: str) -> None:
     long = "Maria Guadalupe Fernanda Esperanza de la Concepción Rodríguez-Villanueva y Santa Cruz Alba"
     pdf = signed(replace(AWARD, design=full(), language=language, full_name=long, stations=stations(12, (3,))))

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-import pytest
-
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.queries.persons import PersonAttendance
@@ -15,6 +13,7 @@ from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy
 from lms.certificates.eligibility import Missing
 from lms.certificates.remaining import Prospects, Standing, standing
 from lms.recordings.replays import OpenReplay
+from tests.rows import each_row
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 MINUTE_MS = 60_000
@@ -116,7 +115,7 @@ def test_a_held_lecture_counts_once_it_is_a_session_or_nobody_need_say_so() -> N
     assert (found.requirement.lectures, found.is_reached, found.is_over) == (1, True, True)
 
 
-@pytest.mark.parametrize(("minutes", "remaining"), [(36, 1), (37, 0)])
+@each_row("minutes, remaining", [(36, 1), (37, 0)])
 def test_whoever_comes_into_a_live_lecture_now_needs_its_share_of_it(minutes: int, remaining: int) -> None:
     live = lecture(1, LIVE, actual_start=NOW - timedelta(minutes=minutes))  # 54 of 90 minutes are needed
     assert must(stands([live], [], policy(), is_in=False)).remaining == remaining
@@ -148,8 +147,8 @@ def test_replays_that_count_remain_beside_lectures_and_the_certificate_can_be_ea
     assert not must(stands(given, [Came(1)], policy(percent=100), replays={3: replay()})).can_be_earned
 
 
-@pytest.mark.parametrize(
-    ("came", "left"),
+@each_row(
+    "came, left",
     [
         (Came(1, Outcome.ATTENDED), 0),
         (Came(1, Outcome.PARTIAL), 1),
@@ -181,8 +180,8 @@ def test_a_replay_adds_the_minutes_that_it_shows_and_are_missing() -> None:
         assert (found.remaining_minutes, found.replays) == (minutes, ())
 
 
-@pytest.mark.parametrize(
-    ("elapsed", "present", "is_recorded", "remaining"),
+@each_row(
+    "elapsed, present, is_recorded, remaining",
     [
         (36, 0, False, 1),  # 54 of 90 minutes are needed, and 54 are left
         (60, 23, False, 0),  # 30 are left

@@ -93,7 +93,7 @@ PARTLY = [Step("import_rows", BEN, 1, HELD, 0), Step("end", BEN, 0, 1, 0)]
 
 
 @pytest.mark.databases
-@settings(max_examples=6, suppress_health_check=FIXTURE)
+@settings(max_examples=2, suppress_health_check=FIXTURE)
 @example(history=ATTENDED, policy={"min_percent": 60, "min_lectures": 1})
 @example(history=ATTENDED + PARTLY, policy={"min_percent": 60, "min_lectures": 1, "min_minutes": 95})
 @given(history=steps(14), policy=policies)

@@ -37,6 +37,7 @@ from tests.certificates.conftest import Programme
 from tests.certificates.test_badges import DOT, FACTS, altered, another_key
 from tests.certificates.test_status_list import number_of, row_of
 from tests.certificates.test_typesetting import AWARD, DEFAULT, render
+from tests.rows import each_row
 
 Make = Callable[..., Programme]
 ORGANISER = "Ministry of Trade"
@@ -84,7 +85,7 @@ def said(answer: TestResponse) -> str:
 
 
 @pytest.mark.databases
-@pytest.mark.parametrize("kind", ["pdf", "jwt", "png"])
+@each_row("kind", ["pdf", "jwt", "png"])
 def test_a_file_as_it_was_issued_is_valid(client: FlaskClient, held: Held, kind: str) -> None:
     answer = drop(client, held.files[kind])
     assert (answer.status_code, said(answer)) == (200, "valid")
@@ -191,7 +192,7 @@ def test_an_unsigned_file_is_not_called_altered_and_leads_to_what_was_issued(
     )
 
 
-@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+@each_row("share", [0.5, 0.9, 0.99])
 def test_a_file_whose_end_is_gone_is_altered_not_unsigned(client: FlaskClient, held: Held, share: float) -> None:
     answer = drop(client, held.pdf[: int(len(held.pdf) * share)])
     assert said(answer) == "altered"
@@ -410,7 +411,7 @@ def test_the_command_tells_withdrawn_altered_and_unknown(
     assert "neither a certificate" in verify(folder / "note.txt")[1]
 
 
-@pytest.mark.parametrize("ending", ["pdf", "jwt", "png"])
+@each_row("ending", ["pdf", "jwt", "png"])
 def test_without_the_database_the_signature_alone_is_checked_and_that_is_said(
     held: Held, folder: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
@@ -431,7 +432,7 @@ def test_without_the_database_the_signature_alone_is_checked_and_that_is_said(
     assert not verify(changed)[1].startswith("signed by us")
 
 
-@pytest.mark.parametrize("ending", ["pdf", "jwt", "png"])
+@each_row("ending", ["pdf", "jwt", "png"])
 def test_where_nothing_was_ever_issued_a_genuine_file_is_not_called_altered(
     held: Held, folder: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from lms.certificates.designs import image_sanitizer
 from lms.core.base.errors import Invalid
+from tests.rows import each_row
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 40 20">{}</svg>'
 SQUARE = '<path d="M0 0h20v20h-20z" fill="#0a5"/>'
@@ -32,10 +33,9 @@ def svg(inner: str, frame: str = SVG) -> bytes:
     return frame.format(inner).encode()
 
 
-@pytest.mark.parametrize(
+@each_row(
     "content",
     [raster("PNG"), raster("PNG", mode="RGBA"), raster("PNG", mode="L"), raster("JPEG"), raster("JPEG", mode="L")],
-    ids=["png", "clear png", "grey png", "jpeg", "grey jpeg"],
 )
 def test_pixels_are_drawn_anew_and_small(content: bytes) -> None:
     picture = image_sanitizer.read(content)
@@ -77,7 +77,7 @@ def pixels(picture: image_sanitizer.SanitizedImage) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(match[1])))
 
 
-@pytest.mark.parametrize("inner", DRAWN.values(), ids=DRAWN)
+@each_row("inner", DRAWN)
 def test_an_svg_is_drawn_once_and_only_its_pixels_are_stored(inner: str) -> None:
     picture = image_sanitizer.read(
         b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd">' + svg(inner)
@@ -108,7 +108,7 @@ def test_nothing_that_an_svg_refers_to_is_loaded(tmp_path: Path) -> None:
             server.accept()
 
 
-@pytest.mark.parametrize("size", ['viewBox="0 0 1e7 1e7"', 'width="1e9" height="1e9"', 'viewBox="0 0 1 100000"'])
+@each_row("size", ['viewBox="0 0 1e7 1e7"', 'width="1e9" height="1e9"', 'viewBox="0 0 1 100000"'])
 def test_an_svg_of_any_size_is_drawn_at_the_size_of_print(size: str) -> None:
     frame = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{{}}</svg>'
     with pytest.raises(Invalid, match="This SVG is empty"):
@@ -186,7 +186,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("content", "reason"), REFUSED.values(), ids=REFUSED)
+@each_row("content, reason", REFUSED)
 def test_what_is_no_mere_picture_is_refused_with_the_reason(content: bytes, reason: str) -> None:
     with pytest.raises(Invalid) as caught:
         image_sanitizer.read(content)

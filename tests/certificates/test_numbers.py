@@ -1,8 +1,8 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.certificates import numbers
+from tests.rows import each_row
 
 BODIES = st.text(numbers.SIGNS, min_size=16, max_size=16)
 
@@ -74,7 +74,7 @@ def test_any_text_reads_as_a_number_with_its_check_sign_or_as_none(text: str) ->
         assert numbers.parse(numbers.write(number)) == number
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "",

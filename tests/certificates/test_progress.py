@@ -29,7 +29,6 @@ def with_addresses() -> None:
         db.session.add(PersonEmail(person_id=person_id, address=address, key=address, verified_at=BEGAN))
 
 
-@pytest.mark.databases(differs=True)
 def test_a_reminder_says_how_far_its_reader_is(programme: Build) -> None:
     """That the own page says the same is asked of random histories (`test_eligibility`)."""
     marks = {"Ada": "aa-", "Ben": "ap-", "Cem": "---", "Dia": "aaa"}

@@ -27,6 +27,7 @@ from lms.recordings.replays import find_open_replays, find_replays
 from lms.streaming.models import Stream, StreamState
 from tests.factories import Make
 from tests.recordings.recorded import held_lecture, record
+from tests.rows import each_row
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 HALF_HOUR_MS = 1_800_000
@@ -82,7 +83,6 @@ def course(make: Make) -> Course:
     return Course(make)
 
 
-@pytest.mark.databases(differs=True)
 def test_replays_remain_until_their_day_for_whom_they_can_still_help(course: Course) -> None:
     first, second, third = (lecture.id for lecture in course.lectures)
     for at, ada, ben, cem in (
@@ -107,7 +107,6 @@ def test_watching_it_earns_the_certificate(course: Course) -> None:
     assert (standing.is_reached, standing.replays) == (True, ())
 
 
-@pytest.mark.databases(differs=True)
 def test_minutes_that_replays_add_are_counted_alike_for_one_and_for_all(make: Make) -> None:
     """Three corrected lectures have no minutes: what is to be reached comes from replays."""
     for minutes, behind in ((31, {"Ben"}), (30, {"Ada", "Ben"}), (61, set())):
@@ -116,7 +115,7 @@ def test_minutes_that_replays_add_are_counted_alike_for_one_and_for_all(make: Ma
         assert can == {name for name, _missing, _left in course.behind(course.now)} == behind
 
 
-@pytest.mark.parametrize("state", [StreamState.ENDED, StreamState.OPEN])
+@each_row("state", [StreamState.ENDED, StreamState.OPEN])
 def test_between_the_end_and_its_packaging_a_recording_remains(course: Course, state: StreamState) -> None:
     @action
     def change() -> None:

@@ -231,7 +231,6 @@ def posted() -> list[tuple[str, str, bool]]:
     return [(row.payload["full_name"], row.template, "requirement" in row.payload) for row in rows]
 
 
-@pytest.mark.databases(differs=True)
 def test_a_new_lecture_and_what_it_requires_are_told_in_one_mail_after_a_minute(make: Make, series: Programme) -> None:
     near, far = add_drafts(make, series, 3, 90)
     compare_requirements(at=AT)

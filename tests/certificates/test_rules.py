@@ -1,12 +1,12 @@
 from datetime import UTC, date, datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.certificates import eligibility, remaining, rules
 from lms.core.time import durations
+from tests.rows import each_row
 
 MINUTE = durations.MINUTE_MS
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -20,8 +20,8 @@ def policy(percent: int = 60, **columns: object) -> Policy:
     return Policy(min_lectures_percent=percent, **columns)
 
 
-@pytest.mark.parametrize(
-    ("count", "percent", "needed"),
+@each_row(
+    "count, percent, needed",
     [(6, 60, 4), (5, 60, 3), (1, 60, 1), (3, 100, 3), (10, 1, 1), (0, 60, 1), (7, 50, 4), (100, 60, 60)],
 )
 def test_a_started_lecture_is_a_whole_one(count: int, percent: int, needed: int) -> None:
@@ -51,9 +51,8 @@ def test_a_number_of_lectures_holds_in_place_of_the_share() -> None:
     )  # not to be reached, and the page says so
 
 
-@pytest.mark.parametrize(
-    ("attended", "present_ms", "earned"),
-    [(2, 120 * MINUTE, True), (2, 120 * MINUTE - 1, False), (1, 400 * MINUTE, False)],
+@each_row(
+    "attended, present_ms, earned", [(2, 120 * MINUTE, True), (2, 120 * MINUTE - 1, False), (1, 400 * MINUTE, False)]
 )
 def test_minutes_are_asked_beside_the_lectures(attended: int, present_ms: int, earned: bool) -> None:
     asked = eligibility.earning(lectures(3), policy(60, min_minutes=120))
@@ -61,8 +60,8 @@ def test_minutes_are_asked_beside_the_lectures(attended: int, present_ms: int, e
     assert not eligibility.has_earned(attended, present_ms, asked, others=False)
 
 
-@pytest.mark.parametrize(
-    ("attended", "present_ms", "lacks", "just"),
+@each_row(
+    "attended, present_ms, lacks, just",
     [
         (2, 120 * MINUTE, (0, 0), False),
         (2, 120 * MINUTE - 1, (0, 1), True),

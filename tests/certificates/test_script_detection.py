@@ -1,10 +1,9 @@
-import pytest
-
 from lms.certificates.pdf.script_detection import LATIN, Writing, language_of, writing_of
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
-    ("text", "country", "expected"),
+@each_row(
+    "text, country, expected",
     [
         ("Suharto", None, LATIN),
         ("", None, LATIN),
@@ -25,8 +24,8 @@ def test_the_writing_is_that_of_most_letters(text: str, country: str | None, exp
     assert writing_of(text, country) == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "declared", "expected"),
+@each_row(
+    "text, declared, expected",
     [
         ("Customs in practice", "zh", "en"),
         ("Customs in practice", "zh-Hans", "en"),

@@ -17,6 +17,7 @@ from lms.core.text.typesetting import CannotRender, coverage, missing_signs
 from tests.certificates.scripts import NAMES
 from tests.certificates.test_signature import AT, KEY
 from tests.certificates.test_typesetting import AWARD, LARGE
+from tests.rows import each_row
 
 
 def signed(award: PrintedAward) -> bytes:
@@ -56,7 +57,7 @@ def told(pdf: bytes) -> list[tuple[str, str]]:
         return [(str(one.ActualText), str(one.Lang)) for one in elements(top) if "/ActualText" in one]
 
 
-@pytest.mark.parametrize("language", NAMES)
+@each_row("language", list(NAMES))
 def test_names_and_titles_in_any_script_are_told_as_their_words(language: str) -> None:
     full_name, native_name, country = NAMES[language]
     stations = tuple(PrintedStation(f"{native_name} {place}", AWARD.issued_on, place != 2) for place in range(1, 4))
@@ -126,8 +127,8 @@ def test_the_structure_is_what_a_screen_reader_asks_for() -> None:
             )
 
 
-@pytest.mark.parametrize(
-    ("name", "ends"),
+@each_row(
+    "name, ends",
     [
         ("<b>Ada</b> & {{ 7*7 }} #strong[x]", True),
         ("A" * 200, True),
@@ -136,7 +137,6 @@ def test_the_structure_is_what_a_screen_reader_asks_for() -> None:
         ("Ada \u202etxt.exe", False),
         ("Ada\x07", False),
     ],
-    ids=["markup", "200 letters", "emoji", "private sign", "bidi override", "bell"],
 )
 def test_a_strange_name_is_set_as_it_stands_or_stops_with_its_sign(name: str, ends: bool) -> None:
     missing = missing_signs(name, coverage(LARGE))

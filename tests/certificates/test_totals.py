@@ -30,7 +30,7 @@ def totals() -> dict[str, Totals]:
     return {slugs[key]: found for key, found in totals_of_series(slugs, by=SYSTEM).items()}
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_totals_are_those_of_each_series(app: APIFlask, programme: Make, at: datetime) -> None:
     first = programme({"Ada": "aaa", "Bo": "aa-", "Cy": "a--", "Di": "aaa"})
     second = programme({"Eve": "aa", "Flo": "ap", "Gil": "--"}, slug="second", held=2, confirmed_names=True)

@@ -25,6 +25,7 @@ from lms.people.models import Person
 from lms.web.request import identity
 from tests.certificates.conftest import BEGAN, Programme
 from tests.forms import token_in
+from tests.rows import each_row
 
 Make = Callable[..., Programme]
 SignIn = Callable[[Actor], FlaskClient]
@@ -125,8 +126,8 @@ def test_each_state_says_its_own(
     assert "Livestream" not in page
 
 
-@pytest.mark.parametrize(
-    ("number", "words"),
+@each_row(
+    "number, words",
     [
         ("SR-0000-0000-0000-0000-0", "never issued"),
         ("SR-0000-0000-0000-0000-1", "Check the number"),

@@ -25,11 +25,12 @@ from lms.core.database.session import db
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.privacy import erase_person
 from tests.checks.conftest import BANK, NOW, Sittings
+from tests.rows import each_row
 
 pytestmark = pytest.mark.databases
 
 
-@pytest.mark.parametrize(("kind", "sent"), BANK, ids=[kind.value for kind, _sent in BANK])
+@each_row("kind, sent", BANK)
 def test_each_kind_is_right_or_wrong(sittings: Sittings, kind: QuestionKind, sent: dict[str, Any]) -> None:
     item = next(id_ for id_, (own, _sent) in zip(sittings.bank, BANK, strict=True) if own is kind)
     check_id = sittings.check([item], attempts=None)
@@ -50,7 +51,7 @@ RIGHT: list[tuple[QuestionKind, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "answer", "right"), [(*w, False) for w in WRONG] + [(*r, True) for r in RIGHT])
+@each_row("kind, answer, right", [(*w, False) for w in WRONG] + [(*r, True) for r in RIGHT])
 def test_answers_are_read_as_people_write_them(kind: QuestionKind, answer: Any, right: bool) -> None:
     definition = {"title": "", "explanation": "", "is_case_sensitive": False, **dict(BANK)[kind]}
     assert is_right(shown_of({"id": 1, "kind": kind, "definition": definition}, "seed", shuffles=True), answer) is right

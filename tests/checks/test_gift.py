@@ -15,6 +15,7 @@ from lms.checks.queries.checks import list_questions
 from lms.checks.questions import checked
 from lms.core.base.errors import Forbidden, Invalid, TooLarge, WrongKind
 from tests.checks.conftest import BANK, GIFT, NOW, Sittings
+from tests.rows import each_row
 
 
 def read(text: str | bytes) -> list[dict[str, Any]]:
@@ -55,8 +56,8 @@ def test_what_cannot_be_read_is_named_by_its_line() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "fault"),
+@each_row(
+    "text, fault",
     [
         ("Only a description.", "This is a text without a question: it has no answers in braces."),
         ("What? {#about four}", "“about four” is not a number."),
@@ -70,7 +71,7 @@ def test_each_fault_has_its_words(text: str, fault: str) -> None:
     assert [item["fault"] for item in read(text)] == [fault]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@each_row("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_other_encodings_are_read(encoding: str) -> None:
     (item,) = read("Où est Genève ? {=Suisse}".encode(encoding))
     assert item["definition"]["text"] == "Où est Genève ?"

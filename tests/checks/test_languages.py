@@ -29,6 +29,7 @@ from lms.people.models import Person
 from tests.checks.conftest import NOW, Sittings
 from tests.factories import Make
 from tests.forms import token_in
+from tests.rows import each_row
 
 FRENCH: dict[QuestionKind, dict[str, Any]] = {
     QuestionKind.ONE: {"text": "La capitale du Kenya ?", "options": ["Mombasa-fr", "Nairobi-fr", ""]},
@@ -100,8 +101,8 @@ def test_changed_answers_keep_only_the_texts_that_are_still_theirs(french: Sitti
         ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("language", "texts", "field"),
+@each_row(
+    "language, texts, field",
     [
         ("fr", {"options": ["un", "deux"]}, "translations.fr.options"),
         ("fr", {"options": ["un", "un", ""]}, "translations.fr.options"),
@@ -118,7 +119,7 @@ def test_wrong_texts_are_named(sittings: Sittings, language: str, texts: dict[st
     assert [fault.field for fault in refused.value.faults] == [field]
 
 
-@pytest.mark.parametrize("format", ["gift", "qti-2.1", "qti-3.0"])
+@each_row("format", ["gift", "qti-2.1", "qti-3.0"])
 def test_a_file_in_a_language_comes_back_into_it(french: Sittings, format: str) -> None:
     rows = [get_question(french.series, id_, by=french.by) for id_ in french.bank]
     items = [(row.id, row.kind, exported(row.id, row.definition, "fr")) for row in rows]

@@ -18,6 +18,7 @@ from lms.checks.queries.checks import count_questions, list_questions
 from lms.checks.questions import checked
 from lms.core.base.errors import Invalid
 from tests.checks.conftest import BANK, GIFT, NOW, Sittings
+from tests.rows import each_row
 
 EXAMPLES = Path(__file__).parent / "qti"
 ITEM = """<assessmentItem xmlns="http://www.imsglobal.org/xsd/imsqti_v2p1" identifier="i" title="">
@@ -75,7 +76,7 @@ def test_examples_of_the_specification_are_read() -> None:
     assert "Made glorious summer by this sun of _____ ;" in richard["text"]
 
 
-@pytest.mark.parametrize("version", writing.VERSIONS)
+@each_row("version", writing.VERSIONS)
 def test_what_is_written_is_read_again(version: str) -> None:
     questions = [
         (number, kind, checked(kind, sent | {"explanation": "Because.\n2 < 3 & so on.", "title": title}))
@@ -91,8 +92,8 @@ def test_what_is_written_is_read_again(version: str) -> None:
     assert {etree.QName(root).namespace for root in roots[:-1]} == {space[version]}
 
 
-@pytest.mark.parametrize(
-    ("equal", "value", "tolerance"),
+@each_row(
+    "equal, value, tolerance",
     [
         ('toleranceMode="exact"', "4", "0"),
         ('toleranceMode="absolute" tolerance="0.5"', "4", "0.5"),
@@ -112,9 +113,7 @@ SLIDER = '<sliderInteraction responseIdentifier="RESPONSE"/>'
 ESSAY = '<extendedTextInteraction responseIdentifier="RESPONSE"/>'
 
 
-@pytest.mark.parametrize(
-    ("content", "line", "fault"),
-    [
+@each_row("content, line, fault", [
         (item(ESSAY), 5, "Essays cannot be marked by the system."),
         (item(SLIDER), 5, "This kind of question is not known: slider-interaction."),
         (item(f"{ENTRY}\n{ENTRY}"), 6, "An item must have one interaction; this one has 2."),
@@ -126,8 +125,7 @@ ESSAY = '<extendedTextInteraction responseIdentifier="RESPONSE"/>'
         (b"<assessmentItem>\n<p></assessmentItem>", 2, "This is no well-formed XML."),
         (b'<!DOCTYPE a [<!ENTITY x "y">]>' + item(right="&x;"), 1, DOCTYPE),
         (b'<!DOCTYPE a SYSTEM "file:///etc/passwd">' + item(), 1, DOCTYPE),
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_what_cannot_be_read_is_named_by_its_line(content: bytes, line: int, fault: str) -> None:
     read = one(content)
     assert (read["line"], read["fault"]) == (line, fault)

@@ -21,6 +21,7 @@ from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
 from tests.dashboards.conftest import World
 from tests.forms import token_in
+from tests.rows import each_row
 
 
 def flat(text: str) -> str:
@@ -246,8 +247,8 @@ def test_a_task_by_the_api(world: World) -> None:
     assert client.get("/api/v1/jobs/abc").status_code == 401
 
 
-@pytest.mark.parametrize(
-    ("error", "words"),
+@each_row(
+    "error, words",
     [
         ("KeyError", ""),
         ("sqlalchemy.exc.OperationalError: disk full", "disk full"),

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from lms.dashboards.calendar_weeks import View, period_of
 from tests.dashboards.conftest import World
 from tests.queries import CountQueries
+from tests.rows import each_row
 
 MONTH = "/calendar?on=2026-12-15"
 
@@ -42,7 +43,7 @@ def in_zone(world: World, zone: str) -> FlaskClient:
     return client
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_month_has_each_lecture_on_the_readers_own_day(december: World) -> None:
     text = in_zone(december, "Africa/Nairobi").get(MONTH).text
     found = days(text)
@@ -79,8 +80,8 @@ def test_a_month_names_its_neighbours_briefly_and_a_phone_leaves_out_empty_weeks
     assert [week for is_empty, week in weeks if not is_empty] == ["49", "50", "52", "53"]  # with holidays of Kenya
 
 
-@pytest.mark.parametrize(
-    ("language", "zone", "name"),
+@each_row(
+    "language, zone, name",
     [
         ("en", "Asia/Shanghai", "<bdi>New Year&#39;s Day</bdi>, China"),
         ("zh", "Asia/Shanghai", "<bdi>元旦</bdi>"),
@@ -110,9 +111,7 @@ def test_a_week_is_one_row_and_leads_to_the_ones_beside_it(december: World) -> N
         "/calendar?view=week&on=2026-12-27", "/calendar?view=week&on=2027-01-04"]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "query", ["on=soon", "on=9999-99-99", "view=year", "on=0001-01-01", "on=9999-12-31", "whose=x"]
-)
+@each_row("query", ["on=soon", "on=9999-99-99", "view=year", "on=0001-01-01", "on=9999-12-31", "whose=x"])
 def test_what_an_address_cannot_ask_is_left_out(world: World, query: str) -> None:
     answer = world.make.app.test_client().get(f"/calendar?{query}")
     assert answer.status_code == 200
@@ -141,8 +140,8 @@ def test_days_of_weeks_over_years_and_leap_days() -> None:
     assert (march[1] - march[0]).total_seconds() == 167 * 3600  # the clocks go forward
 
 
-@pytest.mark.parametrize(
-    ("language", "heading", "caption"),
+@each_row(
+    "language, heading, caption",
     [
         ("es", "Diciembre de 2026", "diciembre de 2026"),
         ("fr", "Décembre 2026", "décembre 2026"),

@@ -20,6 +20,7 @@ from lms.core.background.jobs import Job
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import action, db
 from tests.dashboards.conftest import World
+from tests.rows import each_row
 
 
 @pytest.fixture
@@ -160,8 +161,8 @@ def test_other_times_are_typed_shown_and_taken(app: APIFlask, world: World, staf
     assert "Preview what" in again.text
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "field"),
+@each_row(
+    "start, end, field",
     [
         ("2026-11-04T10:00", "2026-11-04T09:00", "actual_end"),
         ("2026-11-04T10:00", "", "actual_end"),

@@ -36,7 +36,6 @@ def spans(world: World, code: str) -> list[tuple[date, date | None]]:
         return partner_spans().get(country.id, [])
 
 
-@pytest.mark.databases(differs=True)
 def test_a_partnership_shows_the_figure_first_and_can_be_undone(world: World, administrator: FlaskClient) -> None:
     page, path = "/admin/countries/KE", "/admin/countries/KE/partner"
     before = spans(world, "KE")

@@ -22,6 +22,7 @@ from lms.web.api.discovery import alternates, canonical
 from tests.dashboards.conftest import World
 from tests.factories import EARLY, Make
 from tests.languages import offering
+from tests.rows import each_row
 
 SPACE = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
 
@@ -120,8 +121,8 @@ def test_a_lecture_says_when_it_is_and_what_it_is_about(make: Make, client: Flas
     assert said(page, "og:url") == f"http://localhost/lectures/{lecture.id}"
 
 
-@pytest.mark.parametrize(
-    ("title", "language"),
+@each_row(
+    "title, language",
     [("Getting paid", "en"), ("التجارة الإلكترونية عبر الحدود", "ar"), ("Бизнес", "ru"), ("ইলেকট্রনিক বাণিজ্য", "bn")],
 )
 def test_a_shared_lecture_has_a_picture_of_its_own(make: Make, client: FlaskClient, title: str, language: str) -> None:
@@ -202,7 +203,7 @@ def test_security_txt_is_there_once_a_contact_is_set(
     assert 100 < left.days < 366  # RFC 9116: less than a year
 
 
-@pytest.mark.parametrize("contact", ["security@l.example", "http://l.example/security", "mailto:nobody", "https://"])
+@each_row("contact", ["security@l.example", "http://l.example/security", "mailto:nobody", "https://"])
 def test_a_contact_that_is_no_address_is_refused(contact: str) -> None:
     with pytest.raises(BadSetting, match="LMS_SECURITY_CONTACT"):
         Config({"LMS_SECURITY_CONTACT": contact})

@@ -25,6 +25,7 @@ from lms.core.storage import files
 from lms.core.time import clock
 from lms.people.models import Person
 from tests.dashboards.conftest import World
+from tests.rows import each_row
 
 
 def make_record(client: FlaskClient, path: str = "/me/record", **options: str) -> str:
@@ -200,7 +201,7 @@ def test_it_is_for_the_person_and_administrators(world: World) -> None:
     assert make_record(administrator, f"/admin/people/{world.trainee.public_id}/record") == number
 
 
-@pytest.mark.parametrize("language", ["ar", "zh", "ru"])
+@each_row("language", ["ar", "zh", "ru"])
 def test_it_is_in_the_language_of_the_reader(world: World, language: str) -> None:
     world.make.person("Nobody")
     with world.make.app.app_context():

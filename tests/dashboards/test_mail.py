@@ -68,7 +68,7 @@ def figure(page: str, name: str) -> int:
     return int(found[1])
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_the_list_is_filtered_by_its_figures_and_says_why(world: World, administrator: FlaskClient) -> None:
     post(world, 1, MailState.SENT)
     post(world, 2, MailState.FAILED, MailReason.NO_SUCH_ADDRESS)
@@ -112,7 +112,7 @@ def states(world: World) -> list[str]:
         return [mail.state for mail in db.session.query(OutboxMail).order_by(OutboxMail.id)]
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_what_waits_or_failed_is_not_sent_after_a_question_until_it_is_released(
     world: World, administrator: FlaskClient
 ) -> None:
@@ -168,7 +168,7 @@ def test_one_mail_is_withheld_on_its_page(world: World, administrator: FlaskClie
     assert 'formaction="/admin/mail/release"' in administrator.get(f"/admin/mail/{waiting}").text
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_stopped_addresses_are_listed_and_written_to_again(world: World, administrator: FlaskClient) -> None:
     for number in range(4):
         post(world, number, MailState.UNDELIVERED, MailReason.NO_SUCH_ADDRESS, address="ada@example.org")

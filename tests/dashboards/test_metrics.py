@@ -22,6 +22,7 @@ from lms.core.time import clock
 from lms.mail import outbox, sending
 from lms.version import build_version
 from lms.web.request.request_log import serve_metrics
+from tests.rows import each_row
 
 TOKEN = "a-token-of-the-monitoring"
 
@@ -37,7 +38,7 @@ def read(app: APIFlask) -> dict[tuple[str, str], float]:
     }
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_the_figures_are_those_of_the_rows(app: APIFlask) -> None:
     now = clock.now()
     earlier = now - timedelta(hours=1)
@@ -121,8 +122,8 @@ def test_while_the_database_is_away_that_is_what_is_said(app: APIFlask, monkeypa
     assert not any(name.startswith(("serai_jobs", "serai_outbox")) for name, _labels in found)
 
 
-@pytest.mark.parametrize(
-    ("peer", "headers", "status"),
+@each_row(
+    "peer, headers, status",
     [
         ("127.0.0.1", {}, 200),
         ("::1", {}, 200),

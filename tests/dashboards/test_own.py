@@ -24,6 +24,7 @@ from lms.people.people_files import PersonRow
 from lms.people.queries.countries import get_country
 from tests.dashboards.conftest import World
 from tests.factories import Make
+from tests.rows import each_row
 
 
 def flat(text: str) -> str:
@@ -56,8 +57,8 @@ class TestMe:
             )
         assert "You are number 2 on the waiting list." in world.signed_in(person).get("/me").text
 
-    @pytest.mark.parametrize(
-        ("status", "heading"),
+    @each_row(
+        "status, heading",
         [
             ("applied", "Your application is awaiting a decision"),
             ("waitlisted", "You are on the waiting list"),
@@ -142,7 +143,7 @@ class TestTeach:
         assert "All lectures" in page
         assert "Getting paid" in page
 
-    @pytest.mark.parametrize("roles", [[], [("focal_point", "KE")], ["reporter"]])
+    @each_row("roles", [[], [("focal_point", "KE")], ["reporter"]])
     def test_is_not_for_others(self, world: World, roles: list[str]) -> None:
         assert world.signed_in(world.make.person(roles=roles, password="x" * 12)).get("/teach").status_code == 403
 

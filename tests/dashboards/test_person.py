@@ -24,6 +24,7 @@ from lms.people.queries.countries import get_country
 from lms.people.queries.persons import addresses_of
 from tests.dashboards.conftest import World
 from tests.factories import PASSWORD
+from tests.rows import each_row
 
 
 @pytest.fixture
@@ -66,8 +67,8 @@ def test_the_first_sentence_says_why_there_is_no_certificate(world: World, admin
 
 
 @pytest.mark.databases
-@pytest.mark.parametrize(
-    ("status", "said"),
+@each_row(
+    "status, said",
     [
         (EnrolmentStatus.WAITLISTED, "Not enrolled in Full yet: on the waiting list."),
         (EnrolmentStatus.APPLIED, "Not enrolled in Full yet: the application awaits a decision."),
@@ -163,7 +164,7 @@ def test_a_sign_in_link_is_sent_and_noted(world: World, administrator: FlaskClie
         assert len(acts) == 5
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_person_is_enrolled_from_the_page(world: World, administrator: FlaskClient) -> None:
     person = world.make.person("Sita Gurung")
     assert "Choose a series." in press(administrator, person, "enrol", series="")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from lms.catalogue.models import Delivery, Lecture, LectureState
 from lms.dashboards import rules
+from tests.rows import each_row
 
 
 def lecture(number: int = 1, state: LectureState = LectureState.SCHEDULED, **columns: object) -> Lecture:
@@ -22,12 +21,12 @@ def lecture(number: int = 1, state: LectureState = LectureState.SCHEDULED, **col
     return Lecture(**(given | columns))
 
 
-@pytest.mark.parametrize(("minutes", "percent", "needed"), [(90, 60, 54), (45, 60, 27), (50, 33, 17), (1, 1, 1)])
+@each_row("minutes, percent, needed", [(90, 60, 54), (45, 60, 27), (50, 33, 17), (1, 1, 1)])
 def test_needed_minutes_are_rounded_up(minutes: int, percent: int, needed: int) -> None:
     assert rules.needed_minutes(minutes, percent) == needed
 
 
-@pytest.mark.parametrize(("minutes", "overdue"), [(90, False), (120, False), (121, True)])
+@each_row("minutes, overdue", [(90, False), (120, False), (121, True)])
 def test_overdue_half_an_hour_after_its_end(at: datetime, minutes: int, overdue: bool) -> None:
     live = lecture(state=LectureState.LIVE, starts_at=at, actual_start=at)
     assert rules.is_overdue(live, at + timedelta(minutes=minutes)) is overdue
@@ -38,7 +37,7 @@ def test_overdue_reckons_from_a_late_start(at: datetime) -> None:
     assert not rules.is_overdue(live, at + timedelta(minutes=170))
 
 
-@pytest.mark.parametrize(("minutes", "late"), [(0, False), (15, False), (16, True)])
+@each_row("minutes, late", [(0, False), (15, False), (16, True)])
 def test_late_a_quarter_after_its_start(at: datetime, minutes: int, late: bool) -> None:
     assert rules.is_late(lecture(starts_at=at), at + timedelta(minutes=minutes)) is late
 

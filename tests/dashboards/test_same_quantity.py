@@ -19,6 +19,7 @@ from lms.core.time import clock, durations
 from lms.reports.queries.lecture import get_lecture_report
 from tests.attendance.scene import END, START, Scene
 from tests.factories import Make
+from tests.properties import seeds
 
 
 def words_of(client: FlaskClient, path: str) -> str:
@@ -34,7 +35,7 @@ def found(pattern: str, *texts: str) -> set[str | tuple[str, ...]]:
     return {match for text in texts for match in re.findall(pattern, text)}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(4))
 def test_every_place_says_the_same_of_one_lecture(app: APIFlask, make: Make, client: FlaskClient, seed: int) -> None:
     random = Random(seed)
     start = START + timedelta(milliseconds=random.randrange(240_000))

@@ -19,6 +19,7 @@ from lms.people.models import Person
 from lms.people.people_files import stage_people
 from lms.people.queries.persons import addresses_of
 from tests.factories import Make
+from tests.rows import each_row
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -116,7 +117,7 @@ def test_the_index_follows_each_way_to_write_a_name(administrator: Person, make:
     assert "0 results" in ask(client, "erased")
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_person_who_was_merged_leads_to_the_one_kept(administrator: Person, make: Make, client: FlaskClient) -> None:
     kept, merged = make.person("Sita Gurung"), make.person("Seeta Gurungg")
     with make.app.app_context():
@@ -127,7 +128,7 @@ def test_a_person_who_was_merged_leads_to_the_one_kept(administrator: Person, ma
     assert "Name of a merged record" in text
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_focal_point_finds_the_own_country_only(make: Make, client: FlaskClient) -> None:
     make.person("Achieng Odhiambo", country="KE", organisation="Tea Board")
     make.person("Achieng Ouma", country="UG", organisation="Tea House")
@@ -141,7 +142,7 @@ def test_a_focal_point_finds_the_own_country_only(make: Make, client: FlaskClien
     assert titles(ask(client, "example.org")) == []
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_what_is_common_is_looked_for_among_the_people_seen(
     make: Make, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,7 +154,7 @@ def test_what_is_common_is_looked_for_among_the_people_seen(
     assert titles(ask(client, "achieng")) == ["|Achieng| Odhiambo"]
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_an_instructor_finds_people_who_share_their_profile(make: Make, client: FlaskClient) -> None:
     instructor = make.person("Lin Yuhan", roles=["instructor"])
     own, other = make.series(instructors=[instructor]), make.series()
@@ -224,9 +225,7 @@ def test_help_is_found(client: FlaskClient) -> None:
 
 
 @pytest.mark.databases(differs=True)
-@pytest.mark.parametrize(
-    "q", ["%", "_", '"', "*", "AND", 'a" OR "a', "NEAR(ada min)", "search_name:ada", "ada*", "^ada", "= =", "'"]
-)
+@each_row("q", ["%", "_", '"', "*", "AND", 'a" OR "a', "NEAR(ada min)", "search_name:ada", "ada*", "^ada", "= =", "'"])
 def test_signs_of_a_query_language_are_taken_as_they_are(
     administrator: Person, make: Make, client: FlaskClient, q: str
 ) -> None:
@@ -244,7 +243,7 @@ def test_one_letter_finds_the_beginnings_of_names(administrator: Person, make: M
     assert titles(ask(client, "su")) == ["|Su|trisno"]
 
 
-@pytest.mark.parametrize("path", ["/", "/series", "/sign-in", "/nothing-here"])
+@each_row("path", ["/", "/series", "/sign-in", "/nothing-here"])
 def test_every_page_leads_to_search(client: FlaskClient, path: str) -> None:
     for _again in range(2):  # rendered, and then as it is kept for strangers
         text = client.get(path).text
@@ -269,8 +268,8 @@ def test_of_many_it_is_said_that_there_are_more(administrator: Person, make: Mak
     assert len(titles(ask(client, "common", kind="people"))) == 100
 
 
-@pytest.mark.parametrize(
-    ("text", "typed", "expected"),
+@each_row(
+    "text, typed, expected",
     [
         ("Émile Ångström", "ang", [("Émile ", False), ("Ång", True), ("ström", False)]),
         ("Straße 1", "strasse", [("Straße", True), (" 1", False)]),

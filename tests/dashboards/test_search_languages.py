@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from lms.core.database.search import is_mentioned, match_of_title, search_phrases
 from tests.factories import Make
 from tests.languages import offering
+from tests.rows import each_row
 
 TITLES = {
     "fr": {"title": "Dédouanement numérique", "description": "Déclarer sans papier."},
@@ -26,7 +27,7 @@ def customs(make: Make) -> None:
     make.series("other", "Other", translations={"zh": {"title": "易货与贸", "description": "电网与商场"}})
 
 
-@pytest.mark.parametrize(
+@each_row(
     "q",
     [
         "customs",
@@ -52,7 +53,7 @@ def test_series_are_found_in_each_language(customs: None, client: FlaskClient, q
     assert [row["slug"] for row in client.get("/api/v1/series", query_string={"q": q}).json["items"]] == ["customs"]
 
 
-@pytest.mark.parametrize(("q", "language"), [("papier", "fr"), ("جمارك", "ar"), ("电商", "zh")])
+@each_row("q, language", [("papier", "fr"), ("جمارك", "ar"), ("电商", "zh")])
 def test_lectures_are_found_by_their_descriptions(customs: None, client: FlaskClient, q: str, language: str) -> None:
     page = client.get("/search", query_string={"q": q, "kind": "lectures"}).text
     assert '<h3><a href="/lectures/1"><bdi>Opening</bdi></a></h3>' in page
@@ -75,8 +76,8 @@ def test_administrators_find_a_series_by_its_translated_title(customs: None, mak
     assert '/series/other"' not in page
 
 
-@pytest.mark.parametrize(
-    ("q", "text", "is_found"),
+@each_row(
+    "q, text, is_found",
     [
         ("电商", "跨境电商", True),
         ("电商", "商电", False),

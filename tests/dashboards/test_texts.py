@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
 from apiflask import APIFlask
 
 from lms.dashboards.texts import beyond, email_address, markdown, passage, summary
+from tests.rows import each_row
 
 
-@pytest.mark.parametrize(
-    ("text", "made"),
+@each_row(
+    "text, made",
     [
         ("**steady** *trade*", "<p><strong>steady</strong> <em>trade</em></p>\n"),
         ("# Why", "<h3>Why</h3>\n"),
@@ -37,8 +37,8 @@ def test_summary_is_cut_at_a_word() -> None:
     assert summary("one two three, four", 15) == "one two three …"
 
 
-@pytest.mark.parametrize(
-    ("text", "more"),
+@each_row(
+    "text, more",
     [("One.\n\nTwo.", "Two."), ("One.", ""), ("# One\n\nTwo.", "# One\n\nTwo."), ("a " * 200, "a " * 200), (None, "")],
 )
 def test_beyond_the_summary_is_what_it_leaves_out(text: str | None, more: str) -> None:

@@ -24,6 +24,7 @@ from lms.web.pages.whole_pages import STAMP, same_for_strangers
 from tests.dashboards.conftest import World
 from tests.languages import offering
 from tests.queries import CountQueries
+from tests.rows import each_row
 
 SERIES = "/series/cross-border"
 
@@ -66,7 +67,7 @@ def test_a_page_is_rendered_once_until_what_it_shows_changes(
     assert renamed.headers["ETag"] != first.headers["ETag"]
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_series_that_becomes_a_draft_is_gone_at_once(world: World, stranger: FlaskClient) -> None:
     home = stranger.get("/")
     assert stranger.get(SERIES).status_code == 200
@@ -164,7 +165,7 @@ def _with_session() -> str:
     return "own"
 
 
-@pytest.mark.parametrize("view", [_with_token, _with_cookie, _with_session, lambda: ("gone", 404)])
+@each_row("view", [_with_token, _with_cookie, _with_session, lambda: ("gone", 404)])
 def test_what_was_made_for_one_reader_is_not_kept(world: World, view: Callable[[], ResponseReturnValue]) -> None:
     world.forget_pages()
     for _turn in range(2):

@@ -16,6 +16,7 @@ from lms.people.queries.persons import contact_of
 from lms.web.forms.forms import zone_choices
 from tests.factories import PASSWORD, Make
 from tests.forms import token_in
+from tests.rows import each_row
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_what_the_browser_says_is_the_readers_time(client: FlaskClient, path: st
     assert "Show my time" not in said
 
 
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "Etc/Unknown", "x" * 300])
+@each_row("zone", ["Mars/Olympus", "Etc/Unknown", "x" * 300])
 def test_what_is_no_zone_stays_unknown(client: FlaskClient, path: str, zone: str) -> None:
     client.set_cookie("zone", zone)
     assert "Beijing time · Show my time" in words(client, path)

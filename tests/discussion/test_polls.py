@@ -137,7 +137,7 @@ def test_the_file_of_polls_has_countries_only_where_nobody_is_found(hall: Pollin
     assert hall.client.get(path).status_code == 403
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_ballots_of_a_group_keep_the_first_answer(hall: Polling) -> None:
     poll = hall.make_poll()
     hall.step(poll, "open")

@@ -344,7 +344,7 @@ def test_more_than_six_questions_a_minute_wait(hall: Hall) -> None:
     assert codes == [201] * 6 + [429]
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_votes_of_a_group_are_counted_once_each(hall: Hall) -> None:
     question = hall.ask(hall.ada)
     with hall.make.app.app_context():

@@ -78,7 +78,6 @@ def ended(app: APIFlask, make: Make, at: datetime, monkeypatch: pytest.MonkeyPat
     return Ended(app, make, at)
 
 
-@pytest.mark.databases(differs=True)
 def test_who_attended_answers_once_when_the_series_is_over(app: APIFlask, ended: Ended) -> None:
     """Not before it asks, nor while a lecture is to come; the second time replaces the first, for 14 days."""
     person, stranger = ended.attend(), ended.make.person()

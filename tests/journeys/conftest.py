@@ -1,7 +1,7 @@
 """Journeys: the whole site on a free port, a small world in it, a real browser before it.
 
 Jobs and mail run when a journey says so (`site.work()`), so that nothing is waited for by the clock. Each page that
-a journey looks at is checked by axe, at the width of a phone and of a desk, once in all journeys.
+a journey looks at is checked by axe, at the width of a desk and, in `make test-long`, of a phone, once in all journeys.
 """
 
 from __future__ import annotations
@@ -129,11 +129,14 @@ def translations(language: str) -> NullTranslations:
 class Visitor:
     """Somebody with a browser window."""
 
-    def __init__(self, site: Site, page: Page, seen: set[str], language: str = "en") -> None:
+    def __init__(
+        self, site: Site, page: Page, seen: set[str], language: str = "en", *, is_thorough: bool = True
+    ) -> None:
         self.site = site
         self.page = page
         self.language = language
         self._seen = seen
+        self._is_thorough = is_thorough
 
     def words(self, text: str) -> str:
         """A message of the interface in the visitor's language; what is no message, as it is."""
@@ -183,14 +186,18 @@ class Visitor:
         return re.sub(r"\s+", " ", self.page.locator("h1").inner_text())
 
     def is_accessible(self, name: str) -> None:
-        """axe finds nothing wrong at either width, and nothing scrolls sideways. A name is looked at once in all."""
+        """Nothing scrolls sideways on a phone or a desk, and axe finds nothing wrong. A name is looked at once in all.
+
+        axe takes a second a page: in `make test` it looks at the width of a desk only.
+        """
         name = name if self.language == "en" else f"{name} ({self.language})"
         if name in self._seen:
             return
         self._seen.add(name)
-        for (width, height), check in ((PHONE, violations), (DESK, violations_after_resizing)):
+        at_desk = violations_after_resizing if self._is_thorough else violations
+        for (width, height), check in ((PHONE, violations if self._is_thorough else None), (DESK, at_desk)):
             self.page.set_viewport_size({"width": width, "height": height})
-            broken = check(self.page)
+            broken = check(self.page) if check else []
             assert not broken, f"{name} at {width}: {broken}"
             wide: int = self.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, f"{name} scrolls sideways at {width}: {wide}"
@@ -291,10 +298,13 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def visit(site: Site, browser: Browser, _seen: set[str]) -> Iterator[Callable[[], Visitor]]:
+def visit(
+    request: pytest.FixtureRequest, site: Site, browser: Browser, _seen: set[str]
+) -> Iterator[Callable[[], Visitor]]:
     """Opens a window of its own for one more visitor; no script may fail, nothing may break the content policy."""
     windows: list[BrowserContext] = []
     wrong: list[str] = []
+    is_thorough = request.node.get_closest_marker("long") is not None
 
     def window(language: str = "en") -> Visitor:
         context = browser.new_context(
@@ -306,7 +316,7 @@ def visit(site: Site, browser: Browser, _seen: set[str]) -> Iterator[Callable[[]
         page.on(
             "console", lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None
         )
-        return Visitor(site, page, _seen, language)
+        return Visitor(site, page, _seen, language, is_thorough=is_thorough)
 
     yield window
     for context in windows:

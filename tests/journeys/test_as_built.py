@@ -176,6 +176,7 @@ def test_every_file_route_is_opened_here(app: APIFlask) -> None:
     assert NOT_IN_THE_DEMONSTRATION.keys() & FILES.keys() == set()
 
 
+@pytest.mark.long
 def test_every_kind_of_file_opens_while_others_are_made(as_built: Demonstration) -> None:
     readers: dict[str, Reader] = {
         VISITOR: as_built.visitor(), API: as_built.api(ADMIN),
@@ -208,10 +209,12 @@ def test_every_kind_of_file_opens_while_others_are_made(as_built: Demonstration)
     assert wrong == {}
 
 
+@pytest.mark.long
 def test_nothing_runs_beside_the_process_that_forks(as_built: Demonstration) -> None:
     assert len(os.listdir(f"/proc/{as_built.process.pid}/task")) == 1  # noqa: PTH208  numbers, no paths
 
 
+@pytest.mark.long
 def test_a_server_starts_without_libraries_that_few_requests_need(as_built: Demonstration) -> None:
     """Each of them takes a tenth of the start or more, for which people wait after a restart."""
     loaded = Path(f"/proc/{as_built.process.pid}/maps").read_text()

@@ -20,7 +20,7 @@ from lms.core.time import clock
 from lms.people.models import Person
 from tests.journeys.conftest import Site, Visitor
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
 PEOPLE = ("Valid", "Revoked", "Withdrawn", "Former")
 
 
@@ -65,7 +65,6 @@ def end_all_but_one(site: Site, issued: dict[str, str]) -> None:
     site.within(rename)
 
 
-@pytest.mark.long
 def test_whoever_drops_a_file_is_told_what_holds(
     site: Site, visit: Callable[[], Visitor], issued: dict[str, str]
 ) -> None:
@@ -139,7 +138,6 @@ def test_a_holder_takes_file_badge_and_links(
     assert page.get_by_test_id("verdict").get_attribute("data-state") == "valid"
 
 
-@pytest.mark.long
 def test_an_administrator_makes_a_design_and_sees_it_while_typing(
     site: Site, sign_in: Callable[[str], Visitor], issued: dict[str, str]
 ) -> None:
@@ -172,7 +170,7 @@ def test_an_administrator_makes_a_design_and_sees_it_while_typing(
     assert page.locator("#words [name=sentence]").input_value() == "took {lectres}"
 
 
-@pytest.mark.parametrize("form", ["zip", pytest.param("pdf", marks=pytest.mark.long)])
+@pytest.mark.parametrize("form", ["zip", "pdf"])
 def test_all_certificates_are_taken_in_one_file(
     site: Site, sign_in: Callable[[str], Visitor], issued: dict[str, str], form: str
 ) -> None:

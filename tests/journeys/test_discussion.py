@@ -17,7 +17,7 @@ from tests.journeys.test_watching import PLAYS, Hall
 from tests.languages import offering
 
 __all__ = ["browser"]
-pytestmark = pytest.mark.xdist_group("camera")
+pytestmark = [pytest.mark.xdist_group("camera"), pytest.mark.long]
 SOON = 40_000
 """Milliseconds within which what somebody sent is seen by all: who saves data asks every 15 s or so, and draws a poll
 up to 4 s later."""
@@ -101,7 +101,6 @@ def hall(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
     running.stop()
 
 
-@pytest.mark.long
 def test_three_viewers_take_part_and_the_replay_has_it_at_its_second(
     hall: Hall, sign_in: Callable[..., Visitor]
 ) -> None:

@@ -12,7 +12,7 @@ from lms.core.time import clock
 from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
 
-pytestmark = [pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
 
 
 def test_from_the_questions_to_the_rows_of_satisfaction(site: Site, sign_in: Callable[[str], Visitor]) -> None:

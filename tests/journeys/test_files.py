@@ -13,10 +13,9 @@ from playwright.sync_api import FilePayload, Route
 
 from tests.journeys.conftest import Site, Visitor
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
 
 
-@pytest.mark.long
 def test_an_instructor_uploads_files_and_a_trainee_opens_one(site: Site, sign_in: Callable[[str], Visitor]) -> None:
     instructor = site.make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
     series = site.make.series("parcels", title="From parcel to trade", instructors=[instructor])

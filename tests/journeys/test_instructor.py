@@ -113,6 +113,7 @@ def test_from_an_empty_desk_to_a_corrected_roster(site: Site, sign_in: Callable[
     visitor.reads("Was in the hall of the ministry.")
 
 
+@pytest.mark.long
 def test_minutes_stand_on_the_roster_while_it_is_live(site: Site, sign_in: Callable[[str], Visitor]) -> None:
     lin = site.make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
     series = site.make.series("origin", title="Rules of origin", instructors=[lin])

@@ -11,7 +11,7 @@ from lms.core.time import clock
 from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
 
-pytestmark = pytest.mark.xdist_group("pages")
+pytestmark = [pytest.mark.xdist_group("pages"), pytest.mark.long]
 
 FOCUS = """() => {
   const e = document.activeElement;
@@ -129,7 +129,6 @@ def test_a_trainee_enrols_and_reaches_the_room(site: Site, keys: Keys) -> None:
     )
 
 
-@pytest.mark.long
 def test_staff_walk_their_desks(site: Site, visit: Callable[[], Visitor]) -> None:
     make = site.make
     lin = make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
@@ -185,7 +184,6 @@ def test_staff_walk_their_desks(site: Site, visit: Callable[[], Visitor]) -> Non
         administrator.goes_through(path)
 
 
-@pytest.mark.long
 def test_partial_attendances_are_corrected_in_one_step_and_taken_back(site: Site, keys: Keys) -> None:
     make = site.make
     lin = make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
@@ -227,7 +225,6 @@ def test_partial_attendances_are_corrected_in_one_step_and_taken_back(site: Site
     keys.goes_through(f"/lectures/{held.id}/roster?outcome=partial&sort=short&size=50")
 
 
-@pytest.mark.long
 def test_why_somebody_has_no_certificate_is_three_presses_from_the_masthead(site: Site, keys: Keys) -> None:
     make = site.make
     lin = make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
@@ -261,7 +258,6 @@ def test_why_somebody_has_no_certificate_is_three_presses_from_the_masthead(site
     keys.visitor.is_accessible("person, added")
 
 
-@pytest.mark.long
 def test_eight_fridays_are_copied_from_last_year(site: Site, visit: Callable[[], Visitor]) -> None:
     lin = site.make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
     series = site.make.series("facilitation", "Trade facilitation", instructors=[lin])

@@ -13,7 +13,7 @@ from tests.checks.conftest import GIFT
 from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
 
-pytestmark = [pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
 
 
 def test_completion_by_a_check_that_was_passed_at_the_second_attempt(

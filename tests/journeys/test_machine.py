@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 from tests.accessibility import violations, violations_after_resizing
 from tests.browsers import Fonts
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
 
 WRITTEN = """<p id="latin" style="font-family: system-ui, 'Noto Sans', sans-serif">Lecture 123,456</p>
 <p id="arabic" style="font-family: system-ui, sans-serif">محاضرة</p>

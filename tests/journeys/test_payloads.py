@@ -11,7 +11,7 @@ from lms.core.time import clock
 from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
 MARKUP = "\"'><img src=x onerror=alert(1)><svg/onload=alert(2)></title></script><script>alert(3)</script>"
 
 

@@ -18,7 +18,7 @@ from lms.reports.periods import first_of_quarter
 from tests.journeys.conftest import Site, Visitor
 from tests.paper import tables_of, text_of
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
 FIGURES = ("sessions", "participants", "attendances", "countries", "registrations", "contact_hours")
 
 

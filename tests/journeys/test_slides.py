@@ -17,7 +17,7 @@ from tests.factories import PASSWORD
 from tests.journeys.conftest import Site, Visitor
 from tests.slides.pdf_files import pdf
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
 SOON = 20_000
 """Milliseconds within which a turn is seen beside an outside meeting."""
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.journeys.conftest import Site, Visitor
+
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
 
 BOX = "e => { const b = e.getBoundingClientRect(); return [b.left, b.right, b.height] }"
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.journeys.conftest import Site
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.long]
 
 
 def test_the_browsers_zone_is_read_once(site: Site, browser: Browser) -> None:
@@ -30,7 +30,6 @@ def test_the_browsers_zone_is_read_once(site: Site, browser: Browser) -> None:
     context.close()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("zone", "connection", "times"),
     [

@@ -123,6 +123,7 @@ def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[..
     assert page.get_by_test_id(f"attendance-{lecture.id}").get_attribute("data-outcome") == "attended"
 
 
+@pytest.mark.long
 def test_registering_from_a_series_comes_back_to_it(site: Site, visit: Callable[[], Visitor]) -> None:
     series = site.make.series("parcels", title="From parcel to trade", policy={"certificate": "participation"})
     site.make.lecture(series, title="The last mile", starts_at=clock.now() + timedelta(days=7))

@@ -28,6 +28,7 @@ from lms.streaming.queries import find_stream, list_chapters, replay_parts, stre
 from tests.factories import Make
 from tests.forms import token_in
 from tests.recordings.recorded import held_lecture, mp4, package, record
+from tests.rows import each_row
 from tests.streaming.media import run_ffmpeg
 
 
@@ -183,7 +184,7 @@ def test_a_file_is_uploaded_without_and_with_a_script(staff: Staff) -> None:
         assert [name for name, _at in files.listed(f"staged/recordings/{staff.teacher.id}")] == [f"{begun['id']}.json"]
 
 
-@pytest.mark.parametrize("kind", ["avi", "large"])
+@each_row("kind", ["avi", "large"])
 def test_an_upload_in_pieces_is_refused_at_once(staff: Staff, kind: str) -> None:
     name, size = ("Zoom.avi", 40) if kind == "avi" else ("Zoom.mp4", 5_000_000_000)
     csrf = token_in(staff.page())

@@ -17,13 +17,14 @@ from lms.recordings.rules import (
     read_trim,
     write_chapters,
 )
+from tests.rows import each_row
 
 BORDERS = list(range(0, 60_001, 2000))
 END = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    ("text", "position_ms"),
+@each_row(
+    "text, position_ms",
     [
         ("0:02:30", 150_000),
         ("2:30", 150_000),
@@ -42,8 +43,8 @@ def test_a_position_is_read(text: str, position_ms: int | None) -> None:
     assert read_position(text) == position_ms
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "shown"),
+@each_row(
+    "start, end, shown",
     [
         ("", "", (None, None)),
         ("0:00:07", "0:00:51", (6000, 50_000)),

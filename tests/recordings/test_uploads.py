@@ -38,6 +38,7 @@ from lms.streaming.stream_packager import StreamPackager
 from tests.factories import Make
 from tests.queries import CountQueries
 from tests.recordings.recorded import held_lecture, mp4, package, record, stored_names
+from tests.rows import each_row
 from tests.streaming.media import run_ffmpeg, webm
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -144,7 +145,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("content", "name", "kind", "words"), REFUSED)
+@each_row("content, name, kind, words", REFUSED)
 def test_other_files_are_refused_with_the_reason(
     lecture: Lecture, by: Actor, content: bytes, name: str, kind: type[DomainError], words: str
 ) -> None:

@@ -20,6 +20,7 @@ from lms.reports.rules import FIGURES, Slice
 from tests.factories import Make
 from tests.languages import offering
 from tests.reports.world import World
+from tests.rows import each_row
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
 REFRESHED = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
@@ -83,8 +84,8 @@ def test_folded_groups_say_so(client: FlaskClient, programme: int) -> None:
     assert groups == [("KE", False, 6), ("other", True, 2)]
 
 
-@pytest.mark.parametrize(
-    ("query", "status", "field"),
+@each_row(
+    "query, status, field",
     [
         ("country=QQ", 422, "country"),
         ("region=998", 422, "region"),

@@ -94,7 +94,7 @@ def test_what_cannot_be_asked_is_not_saved(client: FlaskClient, make: Make) -> N
     assert client.post(SAVED, json={"name": "Mine"}, headers=bearer(make)).status_code == 403
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 @pytest.mark.usefixtures("attended")
 def test_an_export_is_asked_for_followed_and_taken(app: APIFlask, client: FlaskClient, make: Make) -> None:
     mine, other = bearer(make, (Role.FOCAL_POINT, "KE")), bearer(make, Role.REPORTER)

@@ -19,6 +19,7 @@ from lms.cli import reports
 from lms.cli.main import lms
 from lms.reports.documents.report_files import SATISFACTION
 from tests.reports.world import World
+from tests.rows import each_row
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
 
@@ -69,9 +70,7 @@ def test_xlsx(run: CliRunner, programme: int, tmp_path: Path) -> None:
     assert file.read_bytes()[:2] == b"PK"
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--country", "QQ"], ["--series", "nowhere"], ["--by", "planet"], ["--from", "x"]]
-)
+@each_row("arguments", [["--country", "QQ"], ["--series", "nowhere"], ["--by", "planet"], ["--from", "x"]])
 def test_what_cannot_be_counted(run: CliRunner, programme: int, arguments: list[str]) -> None:
     assert run.invoke(lms, ["report", "totals", *arguments]).exit_code != 0
 

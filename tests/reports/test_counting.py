@@ -25,6 +25,7 @@ from lms.reports.rules import DIMENSIONS, Figures, Slice
 from tests.properties import seeds
 from tests.queries import statements
 from tests.reports.world import World
+from tests.rows import each_row
 
 pytestmark = pytest.mark.databases
 AT = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
@@ -127,7 +128,6 @@ def test_regions_hold_what_lies_in_them(app: APIFlask, world: World) -> None:
     assert figures(app, Slice(region="202", country="KE"))["participants"] == 1
 
 
-@pytest.mark.databases(differs=True)
 def test_a_day_is_one_of_the_reporting_zone(app: APIFlask, world: World) -> None:
     series = world.series()
     over_new_year = world.lecture(series, datetime(2024, 12, 31, 16, 30, tzinfo=UTC))  # 00:30 on 1 January there
@@ -218,7 +218,6 @@ def test_a_merged_person_without_a_country_has_the_other_rows(app: APIFlask, wor
     assert figures(app, Slice(country="UG"))["participants"] == 1
 
 
-@pytest.mark.databases(differs=True)
 def test_corrections_win(app: APIFlask, world: World) -> None:
     lecture = world.lecture(world.series(), NOON)
     came, left, excused = world.person(), world.person(), world.person()
@@ -256,8 +255,8 @@ def test_sector_and_gender_are_those_of_the_credit(app: APIFlask, world: World) 
     assert table(app, "attendances", "sector", "gender") == {("government", "female"): 1}
 
 
-@pytest.mark.parametrize(
-    ("slice_", "dimensions", "field"),
+@each_row(
+    "slice_, dimensions, field",
     [
         (Slice(country="QQ"), (), "country"),
         (Slice(region="999"), (), "region"),

@@ -63,7 +63,8 @@ def test_lists_and_reports_agree_on_merged_people(
         assert country_codes_of([kept], MAY) == ({} if code is None else {kept: code})
         assert Histories([kept]).country(kept, MAY) == country
         assert db.session.scalar(select(country_on(MAY)).select_from(Person).where(Person.id == kept)) == country
-        of_country = {id_ for id_ in world.countries.values() if kept in db.session.scalars(belonging_to([id_], MAY))}
+        possible = [world.countries[each] for each in ("KE", "UG", "RW")]
+        of_country = {id_ for id_ in possible if kept in db.session.scalars(belonging_to([id_], MAY))}
         assert of_country == ({country} - {None})
         report = count(Slice(), ("country",), by=SYSTEM, at=NOON)
         assert [group.keys for group in report.groups if group.figures.attendances] == [(code,)]

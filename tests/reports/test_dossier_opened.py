@@ -25,6 +25,7 @@ from lms.reports.models import SnapshotVisibility
 from lms.reports.rules import Figures, Slice
 from tests.factories import Make
 from tests.reports.world import World
+from tests.rows import each_row
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
 AT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
@@ -60,7 +61,7 @@ def drilldown_cells(page: str) -> list[tuple[str, str]]:
     return [(number, address.replace("&amp;", "&")) for address, number in links]
 
 
-@pytest.mark.parametrize("role", [Role.REPORTER, (Role.FOCAL_POINT, "KE")])
+@each_row("role", [Role.REPORTER, (Role.FOCAL_POINT, "KE")])
 @pytest.mark.usefixtures("lecture")
 def test_every_number_of_its_tables_opens_to_what_it_says(
     client: FlaskClient, make: Make, role: Role | tuple[Role, str]
@@ -161,7 +162,7 @@ def test_of_a_public_report_only_what_was_shown_is_compared(
     assert since == shown
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_it_says_who_is_not_decided_yet(app: APIFlask, client: FlaskClient, make: Make, world: World) -> None:
     series, draft = world.series("one"), world.series("draft", draft=True)
     world.lecture(series, AT, state=LectureState.SCHEDULED)

@@ -28,6 +28,7 @@ from lms.reports.facts import counting
 from lms.reports.facts.counting import count, people_of
 from lms.reports.facts.segments import SERIES_FACTS, Read, Segment, SegmentPart, joined, refreshed
 from lms.reports.facts.selection import PEOPLE, Facts, FactSelection, Filters, HeldLecture
+from tests.rows import each_row
 
 FIRST = date(2020, 1, 1)
 PARTNERS = [
@@ -146,7 +147,7 @@ class History:
         return [row for row in rows if self._is_left(row, filters, {*DIMENSIONS} - PEOPLE)]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@each_row("seed", range(8))
 def test_figures_are_those_of_rows_one_by_one(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     draw = random.Random(seed)
     # Whether pairs are marked in a table or sorted, and in how many steps, makes no difference
@@ -175,7 +176,7 @@ def test_figures_are_those_of_rows_one_by_one(monkeypatch: pytest.MonkeyPatch, s
                 assert getattr(part, kind) == len(expected.get(key, {}).get(kind, []))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@each_row("seed", range(4))
 def test_a_selection_lists_the_rows_that_are_counted(seed: int) -> None:
     history = History(random.Random(seed))
     for _turn in range(10):
@@ -226,7 +227,7 @@ def test_only_what_changed_is_read_again() -> None:
     assert sorted(requested) == [3, 6]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@each_row("seed", range(5))
 def test_few_people_are_changed_within_stored_facts(seed: int) -> None:
     draw = random.Random(seed)
     before, after = attendances(draw), {row.person: row for row in attendances(draw)}

@@ -29,6 +29,7 @@ from tests.languages import offering
 from tests.paper import sheets_of
 from tests.queries import count_statements
 from tests.reports.world import World
+from tests.rows import each_row
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
 AT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
@@ -210,8 +211,8 @@ def test_who_may_read_it(app: APIFlask, make: Make, world: World, lecture: int) 
             get_lecture_report(hidden, by=make.actor(roles=[(Role.FOCAL_POINT, "KE")]), at=AT)
 
 
-@pytest.mark.parametrize(
-    ("state", "sentence"),
+@each_row(
+    "state, sentence",
     [
         ("scheduled", "This lecture has not been held yet"),
         ("cancelled", "This lecture was cancelled"),

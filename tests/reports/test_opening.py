@@ -79,7 +79,7 @@ def brief(report: FigureReport) -> tuple[int, int, int, int]:
     return totals.sessions, totals.participants, totals.attendances, totals.countries
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 @pytest.mark.usefixtures("context")
 def test_they_add_to_sessions_attendances_and_countries(programme: dict[str, Any]) -> None:
     assert brief(count()) == (1, 8, 8, 2)

@@ -20,7 +20,9 @@ from lms.reports.models import PublicAnswer, PublicFigures
 from lms.reports.queries.figures import FigureReport, count
 from lms.reports.queries.public import Funnel, last_refresh, public_headline
 from lms.reports.rules import DIMENSIONS, Slice
+from tests.properties import seeds
 from tests.reports.world import World
+from tests.rows import each_row
 
 pytestmark = pytest.mark.databases
 AT = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
@@ -109,7 +111,6 @@ def test_folding_counts_people_once(app: APIFlask, world: World, programme: dict
     assert (other.participants, other.attendances, other.countries, other.sessions) == (5, 6, 3, 2)
 
 
-@pytest.mark.databases(differs=True)
 def test_a_draft_series_is_not_named(app: APIFlask, programme: dict[str, int]) -> None:
     report = ask(app, "series")
     # the draft has six people and is folded all the same; the smaller of the others goes with it
@@ -130,7 +131,7 @@ def test_one_filter_is_public_where_five_people_are(app: APIFlask, programme: di
     assert ask(app, partner=False).totals == ask(app, partner=False, by=SYSTEM).totals
 
 
-@pytest.mark.parametrize(
+@each_row(
     "filters",
     [
         {"country": "FR"},
@@ -146,7 +147,7 @@ def test_one_filter_is_public_where_five_people_are(app: APIFlask, programme: di
         {"country": "FR", **WHOLE},
     ],
 )
-@pytest.mark.parametrize("by", [ANONYMOUS, TRAINEE, INSTRUCTOR], ids=["anonymous", "trainee", "instructor"])
+@each_row("by", [ANONYMOUS, TRAINEE, INSTRUCTOR])
 def test_anything_finer_is_forbidden(
     app: APIFlask, programme: dict[str, int], by: Actor, filters: dict[str, Any]
 ) -> None:
@@ -247,7 +248,6 @@ def test_the_funnel_has_series_with_certificates_unless_the_others_are_few(
         assert public_headline(at=AT, locale="en").funnel == expected
 
 
-@pytest.mark.databases(differs=True)
 def test_before_the_first_refresh_all_is_counted_at_once(app: APIFlask, world: World) -> None:
     assert ask(app).totals.sessions == 0
     assert ask(app, "country").groups == []
@@ -264,7 +264,6 @@ def test_it_is_refreshed_once_a_day(app: APIFlask, world: World) -> None:
         assert last_refresh() == AT + timedelta(hours=21)
 
 
-@pytest.mark.databases(differs=True)
 def test_old_refreshes_go(app: APIFlask, programme: dict[str, int]) -> None:
     for days in range(1, 6):
         refresh(app, AT + timedelta(days=days))
@@ -302,7 +301,7 @@ def rank_grows(rows: list[list[int]], vector_wanted: list[int]) -> bool:
     return any(reduced(vector_wanted))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", seeds(8))
 def test_nobody_is_found_by_subtraction(app: APIFlask, world: World, seed: int) -> None:
     """Over all public answers about countries and years: no few people's figure follows from the sums."""
     draw = random.Random(seed)

@@ -60,7 +60,7 @@ def a_history(world: World, seed: int) -> None:
         world.merge(main, merged)
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 @pytest.mark.parametrize("seed", seeds(3))
 def test_rows_add_up_to_the_figures(app: APIFlask, world: World, seed: int) -> None:
     a_history(world, seed)

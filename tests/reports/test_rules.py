@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
-import pytest
 from apiflask import APIFlask
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from lms.reports.facts.counting import Part
 from lms.reports.periods import Period, Rhythm, days_of, last_due, next_due
 from lms.reports.rules import FEWEST, Key, Slice, is_refresh_due
 from lms.reports.shapes import suggested_title
+from tests.rows import each_row
 
 
 def part(*people: int) -> Part:
@@ -41,8 +41,8 @@ def test_what_is_folded(groups: dict[str, set[int]]) -> None:
             assert all(len(parts[key].people) < FEWEST for key in hidden)
 
 
-@pytest.mark.parametrize(
-    ("last", "now", "due"),
+@each_row(
+    "last, now, due",
     [
         (None, "2026-11-25T00:00", True),
         ("2026-11-24T22:00", "2026-11-25T21:59", False),  # 06:00 there, and 05:59 a day later
@@ -58,8 +58,8 @@ def test_it_is_due_at_six(last: str | None, now: str, due: bool) -> None:
     assert is_refresh_due(moment(last) if last else None, moment(now), "Asia/Shanghai") is due
 
 
-@pytest.mark.parametrize(
-    ("first", "last", "dimensions", "about", "title"),
+@each_row(
+    "first, last, dimensions, about, title",
     [
         (None, None, (), [], "All time"),
         (date(2026, 7, 1), date(2026, 9, 30), ("country",), [], "Quarter 3 of 2026 by Country"),
@@ -86,8 +86,8 @@ def test_a_title_is_suggested(
 BERLIN, SHANGHAI = "Europe/Berlin", "Asia/Shanghai"
 
 
-@pytest.mark.parametrize(
-    ("period", "today", "first", "last"),
+@each_row(
+    "period, today, first, last",
     [
         (Period.THIS_YEAR, date(2026, 1, 1), date(2026, 1, 1), date(2026, 12, 31)),
         (Period.LAST_QUARTER, date(2026, 1, 1), date(2025, 10, 1), date(2025, 12, 31)),
@@ -103,8 +103,8 @@ def test_a_period_moves_with_the_calendar(period: Period, today: date, first: da
     assert days_of(period, today) == (first, last)
 
 
-@pytest.mark.parametrize(
-    ("rhythm", "hour", "at", "zone", "day", "moment"),
+@each_row(
+    "rhythm, hour, at, zone, day, moment",
     [
         # New Year comes eight hours earlier in Shanghai
         (Rhythm.QUARTERLY, 0, (2025, 12, 31, 16), SHANGHAI, date(2026, 1, 1), (2025, 12, 31, 16)),

@@ -23,6 +23,7 @@ from lms.reports.queries.saved import get_saved, list_readers, list_saved, saved
 from tests.factories import Make
 from tests.forms import token_in
 from tests.reports.world import World
+from tests.rows import each_row
 
 ASKS = {"figure": "participants", "rows": "country", "period": "last_quarter"}
 
@@ -67,8 +68,8 @@ def test_a_name_is_ones_own_and_once(make: Make, at: datetime) -> None:
 
 
 @pytest.mark.usefixtures("context")
-@pytest.mark.parametrize(
-    ("wrong", "field"),
+@each_row(
+    "wrong, field",
     [
         ({"figure": "people"}, "figure"),
         ({"period": "next_year"}, "period"),
@@ -198,7 +199,7 @@ def test_merged_people_keep_what_both_saved(make: Make, at: datetime) -> None:
     assert get_saved(public[0], by=make.actor(main)).name == "The quarter (2)"
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 @pytest.mark.usefixtures("context")
 def test_erased_people_leave_nothing_here(make: Make, at: datetime) -> None:
     owner = make.person(roles=["administrator"], email="owner@example.org")

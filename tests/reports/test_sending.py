@@ -293,7 +293,7 @@ def test_one_that_was_stopped_or_removed_meanwhile_is_not_sent(desk: Desk, monke
     assert (desk.send(), desk.mails()) == (0, [])
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_who_unsubscribed_gets_no_more_and_only_by_oneself_again(desk: Desk, client: FlaskClient) -> None:
     desk.send()
     message, secret = desk.message(1), desk.mails()[1].payload["secret"]

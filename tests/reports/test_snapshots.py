@@ -464,7 +464,7 @@ def test_reports_are_paged(app: APIFlask, client: FlaskClient, world: World) -> 
     assert client.get("/reports?cursor=x").status_code == 422
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_a_dossier_goes_with_a_report_to_staff_and_the_own_focal_point(
     app: APIFlask, client: FlaskClient, make: Make, programme: dict[str, Any]
 ) -> None:

@@ -24,6 +24,7 @@ from lms.reports.rules import FIGURES
 from tests.factories import Make
 from tests.paper import tables_of
 from tests.reports.world import World
+from tests.rows import each_row
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
 AT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
@@ -295,7 +296,7 @@ def test_people_of_another_country_stay_closed(client: FlaskClient, make: Make, 
     assert "No people to show for" in client.get("/admin/reports/people?rows=country&row=KE").text
 
 
-@pytest.mark.parametrize("rows", ["", "country", "region", "series", "year", "month", "sector", "source", "language"])
+@each_row("rows", ["", "country", "region", "series", "year", "month", "sector", "source", "language"])
 def test_reports_by_everything(client: FlaskClient, make: Make, programme: dict[str, Any], rows: str) -> None:
     staff(client, make, "administrator")
     page = client.get(f"/admin/reports?figure=contact_hours&rows={rows}")
@@ -387,9 +388,7 @@ def test_a_report_by_two_dimensions_is_a_cross_table_on_paper(
     assert [part[-1][0] for part in parts] == ["All"] * len(parts)
 
 
-@pytest.mark.parametrize(
-    ("query", "name"),
-    [
+@each_row("query, name", [
         ("", "participants-by-country-2026-11-25.csv"),
         ("figure=participants&rows=country&from=2024-01-01&to=2024-12-31", "participants-by-country-2024.csv"),
         ("figure=contact_hours&rows=country&columns=year&country=KE&from=2020-01-01&to=2024-12-31",
@@ -398,8 +397,7 @@ def test_a_report_by_two_dimensions_is_a_cross_table_on_paper(
         ("figure=sessions&from=2024-04-01", "sessions-by-country-from-2024-04-01.csv"),
         ("figure=sessions&to=2024-06-30", "sessions-by-country-until-2024-06-30.csv"),
         ("figure=sessions&from=2024-04-01&to=2024-06-30", "sessions-by-country-2024-04-01-to-2024-06-30.csv"),
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_a_file_is_called_by_what_is_in_it(
     client: FlaskClient, make: Make, programme: dict[str, Any], query: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ from lms.slides.queries import list_replay_turns, list_turns
 from lms.slides.rules import Turn
 from lms.streaming.addresses import media_address
 from tests.factories import Make
+from tests.rows import each_row
 from tests.slides.pdf_files import pdf
 
 NEVER_RUN = "app.launchURL('https://x.example', true);"
@@ -129,8 +130,8 @@ def test_scripts_are_not_run_and_locked_files_not_taken(hall: Hall) -> None:
         hall.upload(pdf(1, password="s3cret"))
 
 
-@pytest.mark.parametrize(
-    ("content", "problem"),
+@each_row(
+    "content, problem",
     [
         (pdf(1, password="s3cret"), "locked"),
         (b"%PDF-1.7\nnothing", "unreadable"),

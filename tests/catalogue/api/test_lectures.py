@@ -9,6 +9,7 @@ import pytest
 
 from lms.core.time import clock
 from tests.catalogue.calls import LECTURE, SERIES, Api, fields
+from tests.rows import each_row
 
 
 @pytest.mark.databases(differs=True)
@@ -80,8 +81,8 @@ def test_lecture_missing_keys_take_their_defaults(ines: Api) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("changes", "wrong"),
+@each_row(
+    "changes, wrong",
     [
         ({"title": " "}, "title"),
         ({"starts_at": "2036-12-02T14:00:00Z"}, "starts_at"),
@@ -153,7 +154,7 @@ def test_lecture_writes_are_for_its_staff(ines: Api, omar: Api, trainee: Api, ad
             assert admin(method, path.replace(str(key), str(2**40)), body).status_code == 404
 
 
-@pytest.mark.databases(differs=True)
+@pytest.mark.databases
 def test_lecture_patch(ines: Api) -> None:
     ines("POST", "/series", SERIES)
     made = ines("POST", "/series/trade/lectures", {**LECTURE, "state": "draft"}).json

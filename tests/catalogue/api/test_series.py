@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from tests.catalogue.calls import LECTURE, SERIES, Api, fields
 from tests.factories import Make
+from tests.rows import each_row
 
 
 @pytest.mark.databases
@@ -66,8 +67,8 @@ def test_series_missing_keys_take_their_defaults(ines: Api) -> None:
     assert ines("POST", "/series", {"slug": "a", "title": "A"}).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("changes", "wrong"),
+@each_row(
+    "changes, wrong",
     [
         ({"slug": None}, "slug"),
         ({"slug": "New Series"}, "slug"),
@@ -109,7 +110,7 @@ def test_texts_of_any_signs_are_stored_without_harm(ines: Api) -> None:
 
 
 @pytest.mark.databases
-@pytest.mark.parametrize("slug", ["nothing", "%00", "%ED%A0%80", "a%2Fb", "A"])
+@each_row("slug", ["nothing", "%00", "%ED%A0%80", "a%2Fb", "A"])
 def test_series_404(ines: Api, anyone: Api, slug: str) -> None:
     assert anyone("GET", f"/series/{slug}").status_code == 404
     assert ines("PATCH", f"/series/{slug}", {"title": "B"}).status_code == 404
