@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import reprlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import lcm
 from typing import Any
 
@@ -19,11 +19,11 @@ def each_row(names: str, rows: Iterable[Any]) -> Callable[[Callable[..., None]],
     """Runs a test once over all rows, and names each row that fails.
 
     A case of `pytest.mark.parametrize` costs more than most of these tests. For tests that leave nothing behind for
-    the next row: fixtures are made once. The keys of a mapping name its rows.
+    the next row: fixtures are made once.
     """
     columns = [name.strip() for name in names.split(",")]
-    labelled = list(rows.items()) if isinstance(rows, Mapping) else [(_SHORT.repr(row), row) for row in rows]
-    assert labelled, "a test of no rows cannot fail"
+    cells = list(rows)
+    assert cells, "a test of no rows cannot fail"
 
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(test)
@@ -34,14 +34,14 @@ def each_row(names: str, rows: Iterable[Any]) -> Callable[[Callable[..., None]],
         def run(*bound: Any, **fixtures: Any) -> None:
             faults: list[str] = []
             first: BaseException | None = None
-            for label, row in labelled:
+            for row in cells:
                 try:
                     test(*bound, **fixtures, **dict(zip(columns, row if len(columns) > 1 else (row,), strict=True)))
                 except (Exception, pytest.fail.Exception) as error:
-                    faults.append(f"{label}: {type(error).__name__}: {error}")
+                    faults.append(f"{_SHORT.repr(row)}: {type(error).__name__}: {error}")
                     first = first or error
             if faults:
-                raise AssertionError("\n".join([f"{len(faults)} of {len(labelled)} rows fail", *faults])) from first
+                raise AssertionError("\n".join([f"{len(faults)} of {len(cells)} rows fail", *faults])) from first
 
         run.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined]
         return run

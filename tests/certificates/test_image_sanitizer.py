@@ -77,7 +77,7 @@ def pixels(picture: image_sanitizer.SanitizedImage) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(match[1])))
 
 
-@each_row("inner", DRAWN)
+@each_row("inner", DRAWN.values())
 def test_an_svg_is_drawn_once_and_only_its_pixels_are_stored(inner: str) -> None:
     picture = image_sanitizer.read(
         b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd">' + svg(inner)
@@ -186,7 +186,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
 }  # fmt: skip
 
 
-@each_row("content, reason", REFUSED)
+@each_row("content, reason", REFUSED.values())
 def test_what_is_no_mere_picture_is_refused_with_the_reason(content: bytes, reason: str) -> None:
     with pytest.raises(Invalid) as caught:
         image_sanitizer.read(content)
