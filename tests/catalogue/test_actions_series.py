@@ -10,10 +10,9 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import select
 
-from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_or_repeat_series, create_series, edit_series
 from lms.catalogue.handlers import on_erasure, on_export
-from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
+from lms.catalogue.inputs import PolicyInput, SeriesInput
 from lms.catalogue.models import Policy, Series, Visibility
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series
@@ -135,12 +134,6 @@ def test_create_series_names_the_field_that_is_wrong(
     assert db.session.scalars(select(Series)).all() == []
 
 
-def test_create_series_names_all_that_is_wrong_at_once(ines: Actor, at: datetime) -> None:
-    with pytest.raises(Invalid) as caught:
-        create_series(draft(slug="!", title="", capacity=-1), by=ines, at=at)
-    assert {fault.field for fault in caught.value.faults} == {"slug", "title", "capacity"}
-
-
 @pytest.mark.databases(differs=True)
 def test_create_series_at_once_makes_one(app: APIFlask, ines: Actor, at: datetime) -> None:
     answers: list[bool] = []
@@ -260,8 +253,3 @@ def test_export_and_erasure_of_an_instructor(ines: Actor, make_lecture: MakeLect
     assert [change["what"] for change in part["changes_made"]] == ["created"]
     on_erasure(events.PersonErased(person_id=ines.person_id, withdraw_certificates=False, by=SYSTEM, at=at))
     assert get_series("trade", by=SYSTEM).instructors == []
-
-
-def test_schedule_lecture_into_nothing_is_not_found(ines: Actor, at: datetime) -> None:
-    with pytest.raises(NotFound):
-        schedule_lecture("nothing", LectureInput(title="A", time_zone="UTC"), by=ines, at=at)
