@@ -41,7 +41,7 @@ def each_row(names: str, rows: Iterable[Any]) -> Callable[[Callable[..., None]],
                     faults.append(f"{_SHORT.repr(row)}: {type(error).__name__}: {error}")
                     first = first or error
             if faults:
-                raise AssertionError("\n".join([f"{len(faults)} of {len(cells)} rows fail", *faults])) from first
+                raise AssertionError("\n".join(faults)) from first
 
         run.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined]
         return run
