@@ -23,7 +23,7 @@ from lms.people.models import Person
 from lms.web.pages.time import moment
 from tests.factories import Make
 from tests.queries import CountQueries
-from tests.rows import each
+from tests.rows import each_row
 
 pytestmark = pytest.mark.usefixtures("unprotected")
 
@@ -295,7 +295,7 @@ def test_new_lecture_is_scheduled_or_kept_as_a_draft(app: APIFlask, staff: Flask
     assert stored(app, int(answer.location.split("/")[2])).state is LectureState.DRAFT
 
 
-@each(
+@each_row(
     "changes, wrong",
     [
         ({"title": "", "starts_at": ""}, {"title", "starts_at"}),
