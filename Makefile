@@ -33,8 +33,8 @@ test: needs-tests $(VENV)/.dev $(VENV)/.video assets fonts fonts-tests validator
 	@$(MAKE) check-style
 	@echo "Tests: every slice, on SQLite and PostgreSQL, in a real browser; templates, layers and types beside them"
 	@{ $(MAKE) check-structure && $(BIN)/mypy; } >.stamps/checks.txt 2>&1 & checks=$$!
-	@failed=0
-	@$(PYTEST) -n 3 -m "not long" $(if $(SECOND_CHANCE),--failed-to .stamps/failed.txt) || failed=$$?
+	@failed=0; rm -f .stamps/failed.txt
+	@$(PYTEST) -n 3 -m "not long" $(if $(SECOND_CHANCE),--failed-to=.stamps/failed.txt) || failed=$$?
 	@checked=0; wait $$checks || { cat .stamps/checks.txt; checked=1; }
 	@if [ "$(SECOND_CHANCE)" ]; then $(RUN) tools/second_attempt.py $$([ $$failed = 1 ] || echo --show) && [ $$failed -le 1 ] && failed=0; fi
 	@exit $$((failed + checked))

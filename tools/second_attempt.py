@@ -1,6 +1,6 @@
 """Runs the tests that failed once more, by themselves: `python tools/second_attempt.py`, for CI.
 
-`pytest --failed-to .stamps/failed.txt` has written them down. At most five may fail, and each must pass now. Those that
+`pytest --failed-to=.stamps/failed.txt` has written them down. At most five may fail, and each must pass now. Those that
 do are printed, and kept in `.stamps/second-attempts.txt`, which each later run prints: they are defects to mend.
 """
 
