@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from lms.catalogue.models import Series
 from lms.checks import questions
-from lms.checks.actions.checks import renew_versions
+from lms.checks.actions.checks import hold_checks, renew_versions
 from lms.checks.models import BankQuestion, Check, QuestionKind
 from lms.checks.qti.reading import is_qti
 from lms.checks.queries.checks import count_questions, get_question, get_series_to_edit
@@ -63,6 +63,8 @@ def save_question(
     and Forbidden for others, Invalid as `questions.checked`, and Refused for a full bank.
     """
     series = get_series_to_edit(slug, by=by)
+    if question_id is not None:
+        hold_checks(series.id)
     if question_id is not None and "translations" not in sent:
         before = get_question(series, question_id, by=by).definition
         sent = {**sent, "translations": questions.kept_translations(before, _with_lists(kind, sent))}
@@ -112,6 +114,7 @@ def translate_question(
 def retire_question(slug: str, question_id: int, *, by: Actor, at: datetime) -> None:
     """Takes a question out of the bank. Raises Refused while a check has it; NotFound and Forbidden as above."""
     series = get_series_to_edit(slug, by=by)
+    hold_checks(series.id)
     row = get_question(series, question_id, by=by)
     for check in db.session.scalars(select(Check).where(Check.series_id == series.id)):
         if question_id in check.items:
@@ -192,6 +195,7 @@ def _add_all(slug: str, file: _ReadFile, *, by: Actor, at: datetime) -> ImportAn
     series = get_series_to_edit(slug, by=by)
     _hold_bank(series, 0)
     if file.language:
+        hold_checks(series.id)
         answer, texts = _texts_of(series, file)
         for row, given in texts:
             row.definition, row.changed_at = given, at

@@ -24,7 +24,7 @@ from lms.checks.lists import CheckResults
 from lms.checks.models import AttemptState, Check
 from lms.checks.queries import checks as queries
 from lms.checks.queries.checks import Sitting
-from lms.checks.queries.results import count_results
+from lms.checks.queries.results import count_results, count_who_saw_answers
 from lms.checks.views.bank import STAFF, bp, other_language
 from lms.core.base.errors import Invalid, NotFound
 from lms.core.base.roles import Role
@@ -148,6 +148,7 @@ def _edit_check(slug: str, row: Check | None) -> ResponseReturnValue:
         series=series,
         check=row,
         form=form,
+        seen=count_who_saw_answers(series, row, by=by, at=clock.now()) if row else 0,
         zone=form.zone,
         languages=sorted(row.translations or {}) if row else [],
         further=language_choices(),
