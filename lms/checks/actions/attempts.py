@@ -1,6 +1,7 @@
 """Begins, saves and hands in attempts."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from lms.checks import rules, shown_questions
 from lms.checks.actions.handing_in import hand_in, hold_check, overdue
 from lms.checks.models import Attempt, AttemptState, Check, ExtraTime
 from lms.checks.queries.checks import Sitting, attempts_of, extra_percent_of, get_check, get_sitting, latest_version
+from lms.checks.shown_questions import version_of
 from lms.core.base.errors import Fault, Forbidden, Invalid, NotFound
 from lms.core.base.roles import Actor
 from lms.core.database.session import action, db, one_at_a_time, read
@@ -87,9 +89,7 @@ def save_answers(
     """
     sitting = _hold(public_id, by=by, is_demonstration=is_demonstration)
     attempt = sitting.attempt
-    if rules.is_over(attempt, sitting.check, at):
-        if attempt.state is AttemptState.OPEN:
-            hand_in(attempt, at=at)
+    if _end(sitting, at=at):
         return False
     by_id = {str(question.id): question for question in sitting.questions}
     faults, checked = [], {}
@@ -105,6 +105,58 @@ def save_answers(
         raise Invalid(faults=faults)
     attempt.answers = {**attempt.answers, **checked}
     return True
+
+
+@dataclass(frozen=True)
+class SavedPage:
+    """What became of the answers of a page, by the id of their question as text. `versions`: of the answers that are
+    stored as the page has them. `differing`: the page's own answers to questions that were answered elsewhere since it
+    was loaded. `faults`: why a text is no answer."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    differing: dict[str, Any] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+@action
+def save_page(
+    public_id: str, answers: Mapping[str, Any], known: Mapping[str, str], *, by: Actor, at: datetime
+) -> SavedPage | None:
+    """Saves the answers of a page of an attempt, which may be open in several tabs: only the questions that were
+    changed in it since it was loaded, and nothing over an answer that is newer than the one that it showed; the person
+    then chooses between the two.
+
+    `known`: the version (`version_of`) of each answer that the page was loaded with; without one, an answer is saved as
+    it is. Null where the attempt is over, as `save_answers`. Raises NotFound.
+    """
+    sitting = _hold(public_id, by=by, is_demonstration=False)
+    attempt, saved = sitting.attempt, SavedPage()
+    if _end(sitting, at=at):
+        return None
+    by_id, changed = {str(question.id): question for question in sitting.questions}, {}
+    for key, sent in answers.items():
+        stored, had = attempt.answers.get(key), known.get(key)
+        try:
+            answer = shown_questions.checked_answer(by_id[key], sent)
+        except Invalid as error:
+            saved.faults[key] = error.message
+            continue
+        if answer == stored or had in (None, version_of(stored)):
+            changed[key] = answer
+            saved.versions[key] = version_of(answer)
+        elif version_of(answer) != had:
+            saved.differing[key] = answer
+    attempt.answers = {**attempt.answers, **changed}
+    return saved
+
+
+def _end(sitting: Sitting, *, at: datetime) -> bool:
+    """Whether a locked attempt is over; one that nobody has handed in is handed in as it was saved."""
+    attempt = sitting.attempt
+    is_over = rules.is_over(attempt, sitting.check, at)
+    if is_over and attempt.state is AttemptState.OPEN:
+        hand_in(attempt, at=at)
+    return is_over
 
 
 @action

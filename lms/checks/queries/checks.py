@@ -195,6 +195,11 @@ class Sitting:
         return self.attempt.answers.get(str(question.id))
 
     @property
+    def answers(self) -> dict[str, Any]:
+        """What is saved for each question, by its id as text."""
+        return {str(one.id): self.answer(one) for one in self.questions}
+
+    @property
     def answered(self) -> int:
         """How many questions are answered."""
         return sum(shown_questions.is_complete(question, self.answer(question)) for question in self.questions)
