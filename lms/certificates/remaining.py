@@ -59,8 +59,8 @@ class RemainingReplay:
 @dataclass(frozen=True)
 class RemainingCheck:
     """A knowledge check that a person has to pass still. `check_id` is null where the policy asks for checks and none
-    is published. `is_possible`: it is not closed, and an attempt is left. `shown` is the title in the language of the
-    page that is being rendered; e-mails have the main one."""
+    is published. `is_possible`: it is not closed, and an attempt is left or open. `shown` is the title in the language
+    of the page that is being rendered; e-mails have the main one."""
 
     title: str
     check_id: int | None

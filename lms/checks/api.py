@@ -46,7 +46,7 @@ from lms.web.request.identity import current_actor
 STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
 QUESTION_FILE = {
     "type": "object",
-    "description": "A file of questions of at most 10 MB.",
+    "description": "A file of at most 1,000 questions: GIFT of at most 2 MB, or QTI of at most 10 MB.",
     "required": ["file"],
     "properties": {
         "file": {"type": "string", "format": "binary"},

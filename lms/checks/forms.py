@@ -297,10 +297,19 @@ class ExtraTimeForm(BaseForm):
 
 def answers_in(sent: Mapping[str, Any] | MultiDict[str, str], shown: Iterable[ShownQuestion]) -> dict[str, Answer]:
     """The answers to the questions that a form showed (`asked`), as `questions.checked_answer` takes them. A box that
-    was not ticked is not sent, so that nothing ticked is an answer taken back."""
+    was not ticked is not sent, so that nothing ticked is an answer taken back. Left out are those of which the person
+    keeps what is stored (`use-7`)."""
     form = MultiDict(sent)
-    ids = set(form.getlist("asked"))
+    ids = {id_ for id_ in form.getlist("asked") if form.get(f"use-{id_}") != "stored"}
     return {str(one.id): _answer_in(form, one) for one in shown if str(one.id) in ids}
+
+
+def known_in(sent: Mapping[str, Any] | MultiDict[str, str]) -> dict[str, str]:
+    """The versions of the answers that a page was loaded with (`had-7`). Where it asks which of two answers counts
+    (`choose`) and none was chosen (`use-7`), none is known, so that it asks again."""
+    form = MultiDict(sent)
+    known = {name.removeprefix("had-"): value for name, value in form.items() if name.startswith("had-")}
+    return known | {id_: "" for id_ in form.getlist("choose") if form.get(f"use-{id_}") != "mine"}
 
 
 def _answer_in(form: MultiDict[str, str], question: ShownQuestion) -> Answer:

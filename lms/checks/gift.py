@@ -1,7 +1,10 @@
 """GIFT, the text format of Moodle: reading, in a child process (`read_foreign`), and writing.
 
 Moodle scores parts of an answer in percent; here an answer is right or not. Of one choice the answer with 100 % is
-right, of several those with a positive share, of short texts and numbers those with 100 %.
+right, of several those with a positive share, of short texts and numbers those with 100 %. Part credits and the
+feedback for single answers are not kept; the `notes` of a question say so.
+
+A file has at most `MAX_QUESTIONS` questions of `MAX_LENGTH` characters and `MAX_TAGS` tags each.
 """
 
 import re
@@ -16,6 +19,9 @@ from lms.core.storage.tables import decode_unicode
 from lms.core.text.i18n import _
 
 MAX_QUESTIONS = 1000
+MAX_LENGTH = 20_000
+MAX_TAGS = 300
+"""In one part of a question. Python's parser of HTML takes time in the square of what is never closed."""
 _ESCAPED = re.compile(r"\\([~=#{}:\\]|n)")
 _FORMAT = re.compile(r"^\[(html|moodle|plain|markdown)\]", re.IGNORECASE)
 _WEIGHT = re.compile(r"^%(-?[0-9]{1,3}(?:\.[0-9]*)?)%")
@@ -34,8 +40,8 @@ class _Unreadable(Exception):
 
 
 def read(content: bytes) -> Iterator[dict[str, Any]]:
-    """Each question of a file: `{line, kind, definition}`, or `{line, fault}` for what cannot be read. Raises Invalid
-    (`file`)."""
+    """Each question of a file: `{line, kind, definition, notes}`, or `{line, fault}` for what cannot be read. Raises
+    Invalid (`file`)."""
     text = _LOST.sub("", _decoded(content)).replace("\r\n", "\n").replace("\r", "\n")
     count = 0
     for line, block in _blocks(text):
@@ -45,11 +51,11 @@ def read(content: bytes) -> Iterator[dict[str, Any]]:
         if count > MAX_QUESTIONS:
             raise Invalid("file", _("The file has more than %(n)s questions. Split it.", n=MAX_QUESTIONS))
         try:
-            kind, definition = _question(block)
+            kind, definition, notes = _question(block)
         except _Unreadable as error:
             yield {"line": line, "fault": str(error)}
         else:
-            yield {"line": line, "kind": kind, "definition": definition}
+            yield {"line": line, "kind": kind, "definition": definition, "notes": notes}
     if not count:
         raise Invalid("file", _("This file has no questions in the GIFT format."))
 
@@ -89,7 +95,9 @@ def _blocks(text: str) -> Iterator[tuple[int, str]]:
         yield begun, "\n".join(lines).strip()
 
 
-def _question(block: str) -> tuple[QuestionKind, Definition]:
+def _question(block: str) -> tuple[QuestionKind, Definition, list[str]]:
+    if len(block) > MAX_LENGTH:
+        raise _Unreadable(_("A question can have %(n)s characters at most.", n=MAX_LENGTH))
     text = _ESCAPED.sub(lambda match: chr(_PLACE + _SIGNS.index("\n" if match[1] == "n" else match[1])), block)
     title = ""
     if text.startswith("::"):
@@ -105,9 +113,9 @@ def _question(block: str) -> tuple[QuestionKind, Definition]:
         raise _Unreadable(_("A question can have answers in one place only."))
     question = text[:start] + (BLANK + tail if tail.strip() else "")
     answers, _general, explanation = answers.partition("####")
-    kind, parts = _answers(answers.strip())
+    kind, parts, notes = _answers(answers.strip())
     definition = {"title": _words(title), "text": _words(question), "explanation": _words(explanation), **parts}
-    return kind, definition
+    return kind, definition, notes
 
 
 def _words(text: str) -> str:
@@ -149,29 +157,51 @@ def _words_in(text: str) -> str:
     is."""
     if not _TAG.search(text):
         return text.strip()
+    if text.count("<") > MAX_TAGS:
+        raise _Unreadable(_("A text can have %(n)s HTML tags at most.", n=MAX_TAGS))
     parser = _Words()
-    parser.feed(text)
-    parser.close()
+    try:
+        parser.feed(text)
+        parser.close()
+    except AssertionError as error:  # of a declaration that is none
+        raise _Unreadable(_("The HTML of this question cannot be read.")) from error
     lines = (" ".join(line.split()) for line in "".join(parser.parts).split("\n"))
     return "\n".join(line for line in lines if line)
 
 
-def _answers(text: str) -> tuple[QuestionKind, dict[str, Any]]:
+def _answers(text: str) -> tuple[QuestionKind, dict[str, Any], list[str]]:
+    """The kind and parts of a question, and what of its answers is not kept."""
     if not text:
         raise _Unreadable(_("Essays cannot be marked by the system."))
     if text.startswith("#"):
-        return QuestionKind.NUMBER, _number(text[1:].strip())
+        return QuestionKind.NUMBER, _number(text[1:].strip()), _notes(text[1:], QuestionKind.NUMBER)
     if "~" in text:
-        return _choices(text)
+        kind, parts = _choices(text)
+        return kind, parts, _notes(text, kind)
     if "=" in text and "->" in text:
-        return QuestionKind.MATCHING, _pairs(text)
+        return QuestionKind.MATCHING, _pairs(text), _notes(text, QuestionKind.MATCHING)
     head = text.partition("#")[0].strip().upper()
     if head in ("T", "TRUE", "F", "FALSE"):
-        return QuestionKind.TRUE_FALSE, {"is_true": head.startswith("T")}
+        return QuestionKind.TRUE_FALSE, {"is_true": head.startswith("T")}, _notes(text, QuestionKind.TRUE_FALSE)
     forms = [_words(answer) for weight, answer in _weighted(text) if weight == 100]
     if not forms:
         raise _Unreadable(_("No answer is right."))
-    return QuestionKind.SHORT_TEXT, {"forms": list(dict.fromkeys(forms)), "is_case_sensitive": False}
+    parts = {"forms": list(dict.fromkeys(forms)), "is_case_sensitive": False}
+    return QuestionKind.SHORT_TEXT, parts, _notes(text, QuestionKind.SHORT_TEXT)
+
+
+def _notes(text: str, kind: QuestionKind) -> list[str]:
+    """What of the answers is not kept, in words: feedback for one of them, and shares that are neither all nor none."""
+    notes = []
+    if any(comment.strip() for comment in re.findall(r"#([^~=#]*)", text)):
+        notes.append(_("The feedback for each answer is left out."))
+    shares = {float(share) for share in re.findall(r"[~=]\s*%(-?[0-9]{1,3}(?:\.[0-9]*)?)%", text)}
+    partial = {share for share in shares if 0 < share < 100}
+    if kind is QuestionKind.SEVERAL and len(partial) > 1:
+        notes.append(_("Part credits are left out: each answer with a positive share is right, and all of them count."))
+    elif kind is not QuestionKind.SEVERAL and partial:
+        notes.append(_("Part credits are left out: only answers with 100% are right."))
+    return notes
 
 
 def _weighted(text: str) -> Iterator[tuple[float, str]]:

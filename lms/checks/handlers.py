@@ -2,8 +2,17 @@
 
 from lms.checks.actions.attempts import forget_person
 from lms.checks.actions.checks import copy_checks
+from lms.checks.actions.handing_in import note_who_saw_together
 from lms.checks.queries.checks import count_checks, count_questions, export_of_person
-from lms.core.base.events import CopyPreviewed, LecturesCopied, PeopleMerged, PersonErased, PersonExportAsked, handles
+from lms.core.base.events import (
+    CopyPreviewed,
+    LecturesCopied,
+    MergeUndone,
+    PeopleMerged,
+    PersonErased,
+    PersonExportAsked,
+    handles,
+)
 
 
 @handles(CopyPreviewed)
@@ -22,6 +31,12 @@ def on_copy(event: LecturesCopied) -> None:
 @handles(PeopleMerged)
 def on_merged(event: PeopleMerged) -> None:
     """Nothing: attempts and extra time stay whose they were, and are read as those of one person."""
+
+
+@handles(MergeUndone)
+def on_parted(event: MergeUndone) -> None:
+    """Notes which right answers the two could see while they were one person: neither begins these checks again."""
+    note_who_saw_together(event.kept_id, event.merged_id, at=event.at)
 
 
 @handles(PersonErased)

@@ -60,7 +60,7 @@ class Check(TranslatedTexts, Base):
     `items` are the ids of its questions in order; `drawn`: how many of them each attempt has, null for all.
     `attempts` and `minutes` are null for no limit. It can be taken from `published_at` on, and between `opens_at` and
     `closes_at` where these are given. `shows_answers`: people see the right answers once they have passed or no
-    attempt is left. What people sit is a `CheckVersion`.
+    attempt is left, and cannot begin again from then on. What people sit is a `CheckVersion`.
     """
 
     __tablename__ = "knowledge_check"
@@ -109,7 +109,9 @@ class Attempt(Base):
     """One sitting of a check. Which questions it has, and in which order, follows from `public_id`.
 
     `answers` by id of the question; `marks` whether each was right, from when it is submitted. `limit_at`: until when
-    it can be answered, for a check with a time limit. `right` of `total` questions were right.
+    it can be answered, for a check with a time limit. `right` of `total` questions were right. `answers_seen_at`: when
+    the rules of the check changed, or a merge was undone, after its person could see the right answers. They cannot
+    begin again, whatever the rules are now (`rules.has_seen_answers`).
     """
 
     __tablename__ = "check_attempt"
@@ -135,6 +137,7 @@ class Attempt(Base):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     limit_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    answers_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     @property
     def percent(self) -> float:

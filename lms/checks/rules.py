@@ -145,9 +145,18 @@ def is_over(attempt: Attempt, check: Check, at: datetime) -> bool:
     return attempt.state is AttemptState.SUBMITTED or (end is not None and end + GRACE <= at)
 
 
-def attempts_left(check: Check, attempts: Collection[Attempt]) -> int | None:
-    """How many more times somebody can begin; null for no limit."""
+def limit_of(started_at: datetime, minutes: int | None, extra_percent: int) -> datetime | None:
+    """Until when an attempt can be answered, by its time limit alone."""
+    return None if minutes is None else started_at + timedelta(minutes=minutes * (100 + extra_percent) / 100)
+
+
+def _unused(check: Check, attempts: Collection[Attempt]) -> int | None:
     return None if check.attempts is None else max(0, check.attempts - len(attempts))
+
+
+def attempts_left(check: Check, attempts: Collection[Attempt], at: datetime) -> int | None:
+    """How many more times somebody can begin; null for no limit. None once they could see the right answers."""
+    return 0 if has_seen_answers(check, attempts, at) else _unused(check, attempts)
 
 
 def check_can_begin(check: Check, attempts: Collection[Attempt], at: datetime) -> None:
@@ -159,16 +168,30 @@ def check_can_begin(check: Check, attempts: Collection[Attempt], at: datetime) -
             raise Refused(_("This knowledge check is not open yet."))
         case CheckState.CLOSED:
             raise Refused(_("This knowledge check is closed."))
-    if attempts_left(check, attempts) == 0:
+    if _unused(check, attempts) == 0:
         raise Refused(_("You have used all attempts of this knowledge check."))
+    if has_seen_answers(check, attempts, at):
+        raise Refused(_("You have been shown the right answers of this knowledge check, so you cannot take it again."))
 
 
 def shows_answers(check: Check, attempts: Collection[Attempt], at: datetime) -> bool:
-    """Whether somebody sees the right answers: once nothing can be gained by them."""
-    if not check.shows_answers:
+    """Whether somebody sees the right answers: once passed, out of attempts, or closed, and never while an attempt can
+    still be answered."""
+    if not check.shows_answers or any(not is_over(attempt, check, at) for attempt in attempts):
         return False
     has_passed = any(attempt.passed for attempt in attempts)
-    return has_passed or attempts_left(check, attempts) == 0 or state_of(check, at) is CheckState.CLOSED
+    is_last = _unused(check, attempts) == 0 or _was_noted(attempts)
+    return has_passed or is_last or state_of(check, at) is CheckState.CLOSED
+
+
+def has_seen_answers(check: Check, attempts: Collection[Attempt], at: datetime) -> bool:
+    """Whether somebody with these attempts sees the right answers, or could before the rules of the check changed:
+    they cannot begin again. Without an attempt there is no page that shows them."""
+    return _was_noted(attempts) or (bool(attempts) and shows_answers(check, attempts, at))
+
+
+def _was_noted(attempts: Collection[Attempt]) -> bool:
+    return any(attempt.answers_seen_at is not None for attempt in attempts)
 
 
 def check_is_staff(series: Series, by: Actor) -> None:

@@ -104,7 +104,8 @@ class CheckIn(Schema):
 
 class CheckOut(AnswerSchema):
     """A knowledge check. `items` are null for people who take it; `passed` is whether the caller has passed it, and
-    `attempts_left` how many more times the caller can begin, null for no limit."""
+    `attempts_left` how many more times the caller can begin, null for no limit. It is 0 once the right answers could
+    be seen by the caller (`shows_answers`): after passing, or when the check was closed."""
 
     id = Integer(attribute="check.id")
     title = String(attribute="check.title")

@@ -13,7 +13,15 @@ from hashlib import blake2b
 from typing import Any
 
 from lms.checks.models import QuestionKind
-from lms.checks.questions import LISTED, MAX_DIGITS, MAX_OPTION, Definition, decimal_of, in_language, right_forms
+from lms.checks.questions import (
+    LISTED,
+    MAX_OPTION,
+    Definition,
+    decimal_of,
+    digest_of,
+    in_language,
+    right_forms,
+)
 from lms.core.base.errors import Invalid
 from lms.core.text.i18n import _
 from lms.core.text.typed_text import clean_line
@@ -96,7 +104,10 @@ def checked_answer(question: ShownQuestion, sent: Answer) -> Answer:
         case QuestionKind.TRUE_FALSE if isinstance(sent, bool):
             return sent
         case QuestionKind.NUMBER if isinstance(sent, int | float | str) and not isinstance(sent, bool):
-            return clean_line(str(sent))[:MAX_DIGITS] or None
+            line = clean_line(str(sent))
+            if line and decimal_of(line) is None:
+                raise Invalid(f"answers.{question.id}", _("Enter a number in digits."))
+            return line or None
         case QuestionKind.SHORT_TEXT if isinstance(sent, str):
             return clean_line(sent)[:MAX_OPTION] or None
         case QuestionKind.MATCHING if _are_places(sent, count, len(question.matches)):
@@ -116,6 +127,11 @@ def _are_places(sent: object, count: int, places: int) -> bool:
     if not isinstance(sent, list) or len(sent) != count:
         return False
     return all(place is None or _is_index(place, places) for place in sent)
+
+
+def version_of(answer: Answer) -> str:
+    """The same for the same answer: by it a page knows whether what is stored is what it showed."""
+    return digest_of(answer)[:16]
 
 
 def is_complete(question: ShownQuestion, answer: Answer) -> bool:

@@ -20,7 +20,7 @@ from lms.certificates.pdf.script_detection import language_of, writing_of
 from lms.core.base.settings import organiser_name, resource
 from lms.core.text.i18n import _
 from lms.core.text.translations import translation_for
-from lms.core.text.typesetting import coverage, draw, font_folders, missing_signs, tongue
+from lms.core.text.typesetting import coverage, draw, drawable, font_folders, tongue
 from lms.web.pages.locale import speaking
 from lms.web.pages.time import day, organiser_zone, short_day, time_of_day, zone_city
 
@@ -122,10 +122,11 @@ def mark_of(card: Card) -> str:
     return sha256((_written(card) + TEMPLATE.read_text(encoding="utf-8")).encode()).hexdigest()[:12]
 
 
-def can_be_drawn(card: Card) -> bool:
-    """Whether the fonts here have every character of it."""
-    fonts = coverage(font_folders())
-    return not any(missing_signs(card[name], fonts) for name in ("title", "over", "when", "by", "organiser"))
+def drawable_card(card: Card) -> Card | None:
+    """The card with a box for each character that the fonts here lack; null where they lack most of its title."""
+    drawn: Card = drawable(card, coverage(font_folders()))[0]
+    letters = [sum(sign.isalnum() for sign in title) for title in (card["title"], drawn["title"])]
+    return drawn if 2 * letters[1] >= letters[0] else None
 
 
 def draw_card(card: Card) -> bytes:

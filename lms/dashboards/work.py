@@ -59,6 +59,7 @@ def task_titles() -> dict[str, str]:
         "make_recording_file": _("Preparing a recording for download"),
         "announce_recording": _("E-mails about a recording"),
         "render_slides": _("Preparing slides"),
+        "read_questions": _("Reading a file of questions"),
         "invite_with_growth": _("E-mails about a new lecture"),
     }
 
@@ -70,10 +71,7 @@ def _describe(job: Job, subjects: Subjects) -> Task:
     about = url = report = None
     if series is not None:
         about, url = translation(series).text, url_for("dashboards.series", slug=series.slug)
-        if job.kind == "issue_certificates":
-            report = url_for("certificates.progress", slug=series.slug, job_id=job.public_id)
-        elif job.kind == "nominate_file":
-            report = url_for("nominations.file_preview", upload_id=job.arguments["file_id"])
+        report = _report_of_series(job, series.slug)
     elif lecture is not None:
         about, url = translation(lecture).text, url_for("attendance.roster", lecture_id=lecture.id)
         if job.kind == "correct_batch":
@@ -92,6 +90,17 @@ def _describe(job: Job, subjects: Subjects) -> Task:
             title, result["name"], None, _outcome(job), None, url_for("reports.fetch", job_id=job.public_id), until
         )
     return Task(title, about, url, _outcome(job), report)
+
+
+def _report_of_series(job: Job, slug: str) -> str | None:
+    """The page that says more of a task of a series."""
+    if job.kind == "issue_certificates":
+        return url_for("certificates.progress", slug=slug, job_id=job.public_id)
+    if job.kind == "nominate_file":
+        return url_for("nominations.file_preview", upload_id=job.arguments["file_id"])
+    if job.kind == "read_questions" and job.state is JobState.DONE:
+        return url_for("checks.preview_file", slug=slug, file_id=job.arguments["file_id"])
+    return None
 
 
 def _outcome(job: Job) -> str | None:
@@ -224,6 +233,14 @@ _PAGES = {
 """The page that a task on a lecture leads to, where that is not the roster, by its kind."""
 
 
+def _read_questions(result: dict[str, Any]) -> str:
+    return _counts(
+        (_("Questions in the preview"), result.get("new", 0)),
+        (_("Here already"), result.get("unchanged", 0)),
+        (_("Not read"), result.get("rejected", 0)),
+    )
+
+
 _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "issue_certificates": _issued,
     "bundle_certificates": _bundled,
@@ -234,6 +251,7 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "decide_nominations": _decided,
     "import_attendance": _imported,
     "nominate_file": _nominated,
+    "read_questions": _read_questions,
     "post_digests": _posted,
     "make_recording_file": _prepared,
     "announce_recording": _announced,

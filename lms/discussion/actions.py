@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import Select, delete, func, select, text, update
 from sqlalchemy.engine import Connection
 
 from lms.catalogue.queries.lectures import get_lecture
@@ -330,10 +330,35 @@ def unite_hands(kept_id: int, merged_id: int) -> None:
     )
 
 
+def _hand_over(own_ids: Select[int]) -> None:
+    """Puts the oldest question of others in the place of each question of a person that it was merged into."""
+    merged = (
+        select(LectureQuestion)
+        .where(
+            LectureQuestion.merged_into_id.in_(select(LectureQuestion.id).where(LectureQuestion.person_id.in_(own_ids)))
+        )
+        .where(LectureQuestion.person_id.not_in(own_ids), LectureQuestion.text != "")
+        .order_by(LectureQuestion.id)
+    )
+    heirs: dict[int, LectureQuestion] = {}
+    for row in db.session.scalars(merged):
+        heirs.setdefault(row.merged_into_id or 0, row)
+    for id_, heir in heirs.items():
+        place = db.session.get_one(LectureQuestion, id_)
+        for other in db.session.scalars(select(LectureQuestion).where(LectureQuestion.merged_into_id == id_)):
+            other.merged_into_id = heir.id
+        heir.merged_into_id, place.merged_into_id = None, heir.id
+        heir.state, heir.taken_at, heir.answered_at = place.state, place.taken_at, place.answered_at
+        forget_shared(heir.lecture_id)
+    db.session.flush()
+
+
 def forget_person(person_id: int) -> None:
     """Removes what an erased person wrote, inside the running action. Their questions and votes stay, anonymous, so
-    that counts do not change."""
+    that counts do not change. What others asked stays: of the questions that were merged into one of theirs, the oldest
+    is shown in its place."""
     own_ids = select(Person.id).where(Person.canonical_id == person_id)
+    _hand_over(own_ids)
     db.session.execute(
         update(LectureQuestion)
         .where(LectureQuestion.person_id.in_(own_ids))

@@ -19,7 +19,7 @@ from lms.core.base.roles import Actor
 from lms.core.database import audit
 from lms.core.database.cache_versions import memory
 from lms.core.database.group_commit import group_writer
-from lms.core.database.session import action, db, one_at_a_time, read, read_column, shared_alias
+from lms.core.database.session import action, after_commit, db, one_at_a_time, read, read_column, shared_alias
 from lms.core.text.i18n import _
 from lms.core.text.typed_text import clean_line
 from lms.core.time import clock
@@ -137,7 +137,7 @@ def get_shared_polls(lecture_id: int, *, at: datetime) -> list[PollView]:
 
 
 def _forget(lecture_id: int) -> None:
-    memory("polls").pop(lecture_id, None)
+    after_commit(lambda: memory("polls").pop(lecture_id, None))
 
 
 def _read_shared_polls(lecture_id: int) -> list[PollView]:

@@ -13,9 +13,10 @@ from lms.catalogue.rules import check_can_edit_lecture, may_edit_lecture, room_i
 from lms.core.base.errors import Forbidden, NotFound
 from lms.core.base.roles import Actor
 from lms.core.database.cache_versions import memory
-from lms.core.database.session import db, read, read_column, read_value, shared_alias
+from lms.core.database.session import after_commit, db, read, read_column, read_value, shared_alias
 from lms.core.text.i18n import _
 from lms.core.time import clock
+from lms.core.time.clock import day_of, reporting_zone
 from lms.discussion.models import DiscussionSettings, LectureQuestion, QuestionState, QuestionVote, RaisedHand
 from lms.discussion.rules import PUBLIC, position_ms
 from lms.enrolment.queries.rows import find_enrolment
@@ -236,8 +237,9 @@ def get_shared(lecture_id: int, *, at: datetime) -> SharedDiscussion:
 
 
 def forget_shared(lecture_id: int) -> None:
-    """The next reader in this process gets the questions as they are then."""
-    memory("discussion").pop(lecture_id, None)
+    """Once the running action has committed, the next reader in this process gets the questions as they are then. Not
+    before: who read meanwhile would keep for all what was."""
+    after_commit(lambda: memory("discussion").pop(lecture_id, None))
 
 
 def _read_shared(lecture_id: int) -> SharedDiscussion:
@@ -369,7 +371,7 @@ def get_queue(lecture_id: int, *, by: Actor, at: datetime) -> Queue:
     )
     raised = db.session.execute(hands).all()
     askers = {view.question.person_id for views in questions.values() for view in views}
-    countries = country_codes_of({*askers, *(person.id for _hand, person in raised)}, at.date())
+    countries = country_codes_of({*askers, *(person.id for _hand, person in raised)}, day_of(at, reporting_zone()))
     return Queue(
         lecture,
         get_settings(lecture_id),

@@ -1,5 +1,7 @@
 // <form data-check="id">: answers are saved as they are given. What could not be sent is kept in this browser and sent
-// again; the same answers twice change nothing. Without this script the buttons of the form save its page.
+// again; the same answers twice change nothing. Each question is sent with the version of the answer that the page knows:
+// the server does not overwrite a newer one from another tab, and its page asks which of the two counts. Without this
+// script the buttons of the form save its page.
 
 const holder = document.querySelector("[data-check]");
 const form = holder.closest("form");
@@ -10,6 +12,7 @@ const key = `check-${holder.dataset.check}`;
 const WAIT = 600;
 const AGAIN = 5000;
 let timer;
+let asks = false; // whether the server has a question about what is on this page
 let sending = Promise.resolve();
 
 const read = () => JSON.parse(localStorage.getItem(key) || "{}");
@@ -23,20 +26,29 @@ function keep() {
   const pending = read();
   const pairs = [...new FormData(form)].map(([name, value]) => [name, String(value)]);
   for (const [, id] of pairs.filter(([name]) => name === "asked")) {
-    pending[id] = pairs.filter(([name]) => name === `q${id}` || name.startsWith(`q${id}-`));
+    pending[id] = pairs.filter(([name]) => name === `q${id}` || name === `had-${id}` || name.startsWith(`q${id}-`));
   }
   write(pending);
 }
 
-async function send() {
+const fields = (pending, ids) => ids.flatMap((id) => [["asked", id], ...pending[id]]);
+
+// Has the server ask which of two answers counts, on a page of its own.
+function compare(pending, ids) {
+  const page = Object.assign(document.createElement("form"), { method: "POST", action, hidden: true });
+  for (const [name, value] of [["csrf_token", token], ["go", "end"], ...fields(pending, ids)]) {
+    page.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+  }
+  document.body.append(page);
+  page.submit();
+}
+
+async function send(isOfEarlierPage = false) {
   const pending = read();
   const ids = Object.keys(pending);
   if (!ids.length) return true;
   const body = new URLSearchParams({ csrf_token: token, go: "stay" });
-  for (const id of ids) {
-    body.append("asked", id);
-    for (const [name, value] of pending[id]) body.append(name, value);
-  }
+  for (const [name, value] of fields(pending, ids)) body.append(name, value);
   let answer;
   try {
     answer = await fetch(action, { method: "POST", body, redirect: "error" });
@@ -47,18 +59,36 @@ async function send() {
     timer = setTimeout(queue, AGAIN);
     return false;
   }
+  if (answer.status === 400) { // the token has ended: a new page has another one
+    if (said) said.textContent = form.dataset.expired;
+    return false;
+  }
+  const { saved, differing, faults } = answer.ok ? await answer.json() : { saved: {}, differing: [], faults: {} };
   const later = read();
-  for (const id of ids) if (JSON.stringify(later[id]) === JSON.stringify(pending[id])) delete later[id];
+  for (const id of ids) {
+    const known = form?.elements[`had-${id}`];
+    if (known && saved[id]) known.value = saved[id];
+    if (JSON.stringify(later[id]) === JSON.stringify(pending[id])) delete later[id];
+    else if (saved[id]) later[id] = later[id].map(([name, value]) => [name, name === `had-${id}` ? saved[id] : value]);
+  }
   write(later);
+  asks = Boolean(differing.length || Object.keys(faults).length);
+  const elsewhere = differing.filter((id) => isOfEarlierPage || !form?.elements[`had-${id}`]);
+  if (elsewhere.length) {
+    compare(pending, elsewhere);
+    return false;
+  }
   if (answer.status === 409) {
     localStorage.removeItem(key);
     if (said) said.textContent = form.dataset.over;
-  } else if (answer.ok && said) said.textContent = form.dataset.saved;
+  } else if (answer.ok && said) {
+    said.textContent = Object.values(faults)[0] || (differing.length ? form.dataset.differing : form.dataset.saved);
+  }
   return true;
 }
 
-function queue() {
-  sending = sending.then(send);
+function queue(isOfEarlierPage) {
+  sending = sending.then(() => send(isOfEarlierPage === true));
   return sending;
 }
 
@@ -78,10 +108,15 @@ if (form) {
     queue().then((isSent) => {
       if (!isSent) return;
       const go = button?.value || "end";
+      if (asks) {
+        form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "go", value: go }));
+        form.submit();
+        return;
+      }
       location.assign(go === "end" ? `${action}?end=1` : `${action}?question=${go}`);
     });
   });
 }
 addEventListener("online", queue);
 // What an earlier page could not send is sent before anything else; then this page shows it.
-if (Object.keys(read()).length) queue().then((isSent) => isSent && location.reload());
+if (Object.keys(read()).length) queue(true).then((isSent) => isSent && location.reload());

@@ -158,6 +158,25 @@ function setHand(id) {
 
 // Sending
 
+// What was written is there again in the page that is opened once the token of this one has ended.
+const WRITTEN = `written-${location.pathname}`;
+const writing = () => [...panel.querySelectorAll(":is(textarea, input[type=text], input:not([type]))[id]")];
+
+function keepWritten() {
+  const kept = writing().filter(({ value, defaultValue }) => value !== defaultValue).map(({ id, value }) => [id, value]);
+  sessionStorage.setItem(WRITTEN, JSON.stringify(kept));
+}
+
+function restoreWritten() {
+  for (const [id, value] of JSON.parse(sessionStorage.getItem(WRITTEN) || "[]")) {
+    const field = writing().find((one) => one.id === id);
+    if (!field) continue;
+    field.value = value;
+    for (let part = field.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
+  }
+  sessionStorage.removeItem(WRITTEN);
+}
+
 async function post(form, submitter) {
   const values = new URLSearchParams(new FormData(form));
   if (submitter && submitter.name) values.set(submitter.name, submitter.value);
@@ -168,6 +187,7 @@ async function post(form, submitter) {
     const isJson = (answer.headers.get("Content-Type") || "").includes("json");
     const body = isJson ? await answer.json() : {};
     if (answer.ok) return body;
+    if (body.expired) keepWritten();
     say(body.detail || panel.dataset.wait);
   } catch (error) {
     say(panel.dataset.lost);
@@ -300,6 +320,7 @@ function connectMoments() {
 }
 
 if (panel) {
+  restoreWritten();
   panel.addEventListener("submit", submit);
   if (byId("talk-queue")) {
     setInterval(() => { if (!document.hidden) refresh(); }, QUEUE_SECONDS * 1000);

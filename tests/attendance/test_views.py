@@ -15,7 +15,9 @@ from sqlalchemy import func, select
 from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import AttendanceImport, Presence
 from lms.attendance.views import roster as roster_views
+from lms.catalogue.actions.states import reopen_lecture
 from lms.core.database.session import db
+from lms.core.time import clock
 from tests.attendance_imports.readers.test_mapping import kept_at
 from tests.factories import Make
 from tests.forms import token_in
@@ -172,3 +174,20 @@ def test_the_whole_roster_on_one_page_for_paper(desk: Desk, monkeypatch: pytest.
     second = desk.client.get(unescape(following[1])).text
     people = re.findall(r'data-person="([^"]+)"', first + second)
     assert (first.count("roster-row"), len(people), len(set(people))) == (30, PAGE + 6, PAGE + 6)
+
+
+def test_the_roster_of_a_live_lecture_says_the_planned_length_until_it_runs_over(
+    client: FlaskClient, make: Make
+) -> None:
+    teacher = make.person("Lin Yuhan", roles=["instructor"])
+    series = make.series(instructors=[teacher])
+    began = clock.now() - timedelta(minutes=84)
+    times = {"starts_at": began, "actual_start": began, "duration_minutes": 10}
+    lecture = make.lecture(series, state="held", actual_end=began + timedelta(minutes=4), **times)
+    by = make.actor(teacher)
+    with make.app.app_context():
+        reopen_lecture(lecture.id, by=by, at=clock.now())
+    make.sign_in(client, teacher)
+    assert "6 needed of 10 minutes planned" in client.get(f"/lectures/{lecture.id}/roster").text
+    longer = make.lecture(series, state="live", **times)
+    assert "of 84 minutes so far" in client.get(f"/lectures/{longer.id}/roster").text

@@ -73,12 +73,27 @@ def test_an_open_pause_ends_with_the_lecture(
     held = end_lecture(key, by=ines, at=at + 60 * MINUTE, ended_at=at + 50 * MINUTE)
     assert length_ms(held) == 40 * MINUTE_MS
     reopened = reopen_lecture(key, by=ines, at=at + 61 * MINUTE)
-    assert (find_pause(reopened), reopened.paused_ms) == (None, 20 * MINUTE_MS)
-    assert length_ms(end_lecture(key, by=ines, at=at + 90 * MINUTE)) == 70 * MINUTE_MS
+    assert (find_pause(reopened), reopened.paused_ms) == (None, 21 * MINUTE_MS), "the minute until it was reopened too"
+    assert length_ms(end_lecture(key, by=ines, at=at + 90 * MINUTE)) == 69 * MINUTE_MS
     correct_times(key, started_at=at + 45 * MINUTE, ended_at=at + 80 * MINUTE, by=ines, at=at + 90 * MINUTE)
-    assert length_ms(reload(key)) == 20 * MINUTE_MS
+    assert length_ms(reload(key)) == 19 * MINUTE_MS
     correct_times(key, started_at=at, ended_at=at + 30 * MINUTE, by=ines, at=at + 90 * MINUTE)
     assert length_ms(reload(key)) == 30 * MINUTE_MS
+
+
+@pytest.mark.databases
+def test_the_time_between_a_mistaken_end_and_its_undoing_is_a_pause(
+    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime
+) -> None:
+    key = start_lecture(make_lecture().id, by=ines, at=at).id
+    end_lecture(key, by=ines, at=at + 4 * MINUTE)
+    reopen_lecture(key, by=ines, at=at + 78 * MINUTE)
+    assert length_ms(end_lecture(key, by=ines, at=at + 84 * MINUTE)) == 10 * MINUTE_MS
+    reopen_lecture(key, by=ines, at=at + 84 * MINUTE)
+    (pause,) = db.session.scalars(select(LecturePause).where(LecturePause.lecture_id == key))
+    assert pause.ended_at == at + 78 * MINUTE, "none is made of no time"
+    withdraw_pause(key, pause.id, is_withdrawn=True, by=ines, at=at + 85 * MINUTE)
+    assert length_ms(end_lecture(key, by=ines, at=at + 84 * MINUTE)) == 84 * MINUTE_MS, "the meeting went on"
 
 
 def test_a_pause_counts_in_the_times_at_which_the_lecture_is_held_later(

@@ -34,8 +34,8 @@ pytestmark = pytest.mark.databases
 def test_each_kind_is_right_or_wrong(sittings: Sittings, kind: QuestionKind, sent: dict[str, Any]) -> None:
     item = next(id_ for id_, (own, _sent) in zip(sittings.bank, BANK, strict=True) if own is kind)
     check_id = sittings.check([item], attempts=None)
-    assert sittings.take(check_id, sittings.ada).passed
     assert not sittings.take(check_id, sittings.ada, right=0).passed
+    assert sittings.take(check_id, sittings.ada).passed
 
 
 WRONG: list[tuple[QuestionKind, Any]] = [
@@ -186,6 +186,20 @@ def test_extra_time_reaches_an_attempt_that_has_begun(sittings: Sittings) -> Non
         set_extra_time(sittings.slug, "nobody@x.example", 25, by=sittings.by, at=NOW)
 
 
+def test_extra_time_is_for_all_records_of_a_person_and_never_for_an_attempt_that_is_over(sittings: Sittings) -> None:
+    check_id = sittings.check(minutes=20, attempts=5)
+    of_ben = sittings.begin(check_id, sittings.ben)
+    admin = sittings.make.administrator()
+    merge_people(sittings.ada.public_id, sittings.ben.public_id, reason="the same", by=admin, at=NOW)
+    for percent, minutes in ((50, 30), (25, 25), (None, 20)):
+        set_extra_time(sittings.slug, "ada@x.example", percent, by=sittings.by, at=NOW)
+        assert get_sitting(of_ben, by=sittings.ada).end == NOW + timedelta(minutes=minutes)
+    over = NOW + timedelta(minutes=20) + GRACE
+    set_extra_time(sittings.slug, "ada@x.example", 100, by=sittings.by, at=over)
+    attempt = get_sitting(of_ben, by=sittings.ada).attempt
+    assert (attempt.state, attempt.submitted_at) == (AttemptState.SUBMITTED, NOW + timedelta(minutes=20))
+
+
 def test_a_check_opens_and_closes(sittings: Sittings) -> None:
     opens, closes = NOW + timedelta(days=1), NOW + timedelta(days=2)
     check_id = sittings.check(opens_at=opens, closes_at=closes)
@@ -244,7 +258,7 @@ def test_a_merged_person_keeps_both_records_and_an_erased_one_no_answers(sitting
     admin = sittings.make.administrator()
     merge_people(sittings.ada.public_id, sittings.ben.public_id, reason="the same", by=admin, at=NOW)
     own = list_own(sittings.slug, by=sittings.ada, at=NOW)[1][0]
-    assert (len(own.attempts), own.left, own.passed) == (2, 1, True)
+    assert (len(own.attempts), own.left, own.passed) == (2, 0, True), "Ben passed and saw the answers"
     asked = PersonExportAsked(person_id=sittings.ada.person_id or 0, by=SYSTEM, at=NOW)
     on_export(asked)
     assert [row["right"] for row in asked.parts["knowledge_checks"]] == [1, 7]
@@ -252,7 +266,7 @@ def test_a_merged_person_keeps_both_records_and_an_erased_one_no_answers(sitting
     assert len(list_own(sittings.slug, by=sittings.ada, at=NOW)[1][0].attempts) == 1
     erase_person(sittings.ben.public_id, confirmation="ben@x.example", withdraw_certificates=False, by=admin, at=NOW)
     row = db.session.get_one(Attempt, second.id, populate_existing=True)
-    assert (row.answers, row.right, row.passed) == ({}, 7, True)
+    assert (row.answers, row.marks, row.right, row.passed) == ({}, {}, 7, True)
 
 
 def test_a_new_check_without_a_limit_of_attempts_has_none(sittings: Sittings) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.checks import gift
-from lms.checks.actions.bank import MAX_FILE_MB, import_questions
+from lms.checks.actions.bank import MAX_FILE_MB, MAX_GIFT_MB, import_questions
 from lms.checks.models import QuestionKind
 from lms.checks.queries.checks import list_questions
 from lms.checks.questions import checked
@@ -71,6 +71,44 @@ def test_each_fault_has_its_words(text: str, fault: str) -> None:
     assert [item["fault"] for item in read(text)] == [fault]
 
 
+def test_what_is_not_kept_is_named_by_its_line() -> None:
+    feedback = "The feedback for each answer is left out."
+    notes = {item["line"]: item["notes"] for item in read(GIFT.read_bytes()) if item.get("notes")}
+    assert notes == {5: [feedback], 28: [feedback, "Part credits are left out: only answers with 100% are right."]}
+
+
+@each_row(
+    "text, notes",
+    [
+        ("Which? {=a ~b}", 0),
+        ("Which? {=a#Yes. ~b}", 1),
+        ("Which? {=a ~%50%b#Nearly.}", 2),
+        ("Which? {~%50%a ~%50%b ~%-100%c}", 0),
+        ("Which? {~%75%a ~%25%b ~c}", 1),
+        ("So? {T#No.#Yes.}", 1),
+        ("So? {T####Because.}", 0),
+        ("Pi? {#=3.14:0.01 =%50%3:0.2#Nearly.}", 2),
+        ("Pi? {#3.14:0.01#Right.}", 1),
+        ("Who? {=a \\# b}", 0),
+    ],
+)
+def test_feedback_and_part_credits_are_found_in_each_kind(text: str, notes: int) -> None:
+    (item,) = read(text)
+    assert len(item["notes"]) == notes, item["notes"]
+
+
+@each_row(
+    "text, fault",
+    [
+        ("Q {=" + "x" * gift.MAX_LENGTH + "}", "A question can have 20000 characters at most."),
+        ("Q <b>" + "<b/ " * 4000 + "{T}", "A text can have 300 HTML tags at most."),
+        ("Q <b>x</b> <![[ {T}", "The HTML of this question cannot be read."),
+    ],
+)
+def test_no_question_takes_long_or_breaks_the_reader(text: str, fault: str) -> None:
+    assert [item.get("fault") for item in read(f"{text}\n\nSo? {{T}}")] == [fault, None]
+
+
 @each_row("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_other_encodings_are_read(encoding: str) -> None:
     (item,) = read("Où est Genève ? {=Suisse}".encode(encoding))
@@ -121,8 +159,10 @@ def test_files_are_bounded_and_refused_clearly(sittings: Sittings) -> None:
     def send(content: bytes, format: str = "gift") -> None:
         import_questions(sittings.slug, format, content, len(content), by=sittings.by, at=NOW)
 
-    with pytest.raises(TooLarge):
-        send(b"x" * (MAX_FILE_MB * 1024 * 1024 + 1))
+    with pytest.raises(TooLarge, match="larger than 2 MB"):
+        send(b"x" * (MAX_GIFT_MB * 1024 * 1024 + 1))
+    with pytest.raises(TooLarge, match="larger than 10 MB"):
+        send(b"x" * (MAX_FILE_MB * 1024 * 1024 + 1), "qti")
     with pytest.raises(Invalid, match="is empty"):
         send(b"")
     with pytest.raises(Invalid, match="no questions in the GIFT format"):

@@ -13,6 +13,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from lms.catalogue.models import Series
+from lms.checks.actions.large_files import LARGE_BYTES
+from lms.core.background.jobs import run_due
+from lms.core.storage import files
+from lms.core.storage.staged import FOLDER
 from lms.people.models import Person
 from tests.checks.conftest import GIFT
 from tests.factories import Make
@@ -54,6 +58,57 @@ def import_bank(site: Site) -> str:
     assert staged is not None
     site.post(site.staff, page, f"{page}/import", staged=staged[1])
     return shown + site.staff.get(page).text
+
+
+def test_the_preview_shows_the_answers_and_what_is_left_out(site: Site) -> None:
+    page = "/series/customs/question-bank"
+    text = b"Which? {=Nairobi#Yes. ~%50%Mombasa}\n\nWho? {=the authority}"
+    shown = site.post(site.staff, page, f"{page}/import", file=(io.BytesIO(text), "q.txt")).text
+    assert "Right: <bdi>Nairobi</bdi>" in shown
+    assert "<bdi>Mombasa</bdi>" in shown
+    assert "Right: <bdi>Mombasa</bdi>" not in shown
+    assert "Right: <bdi>the authority</bdi>" in shown
+    assert "Line 1: The feedback for each answer is left out." in shown
+    assert "Line 1: Part credits are left out: only answers with 100% are right." in shown
+
+
+def test_a_large_file_is_read_by_a_worker_and_previewed_then(site: Site, app: APIFlask) -> None:
+    page = "/series/customs/question-bank"
+    words = "word " * 300
+    text = "\n\n".join(f"::Q{number}::{words}? {{=a ~b}}" for number in range(300)) + "\n\nBroken {"
+    assert len(text) > LARGE_BYTES
+    sent = site.post(site.staff, page, f"{page}/import", file=(io.BytesIO(text.encode()), "q.txt"))
+    assert (sent.status_code, sent.location.split("/")[1]) == (303, "jobs")
+    with app.app_context():
+        sent_files = f"{FOLDER}/sent-questions"
+        assert len(files.listed(sent_files)) == 1
+        assert run_due() == 1
+        assert files.listed(sent_files) == [], "it is deleted once it was read"
+    task = site.staff.get(sent.location).text
+    assert "Questions in the preview: 300; Here already: 0; Not read: 1" in task
+    address = re.search(rf"{page}/import/\w+", task)
+    assert address is not None
+    shown = site.staff.get(address[0]).text
+    assert "300 new questions" in shown
+    assert "A brace is missing." in shown
+    assert site.taker.get(address[0]).status_code == 403
+    staged = re.search(r'name="staged" value="(\w+)"', shown)
+    assert staged is not None
+    site.post(site.staff, page, f"{page}/import", staged=staged[1])
+    assert len(bank_ids(site)) == 300
+    gone = site.staff.get(address[0], follow_redirects=True).text
+    assert "This upload has expired or was already processed." in gone
+
+
+def test_a_large_file_that_cannot_be_read_says_why_on_the_page_of_its_task(site: Site, app: APIFlask) -> None:
+    page = "/series/customs/question-bank"
+    text = "Really? {T}\n\n" * 30_000
+    sent = site.post(site.staff, page, f"{page}/import", file=(io.BytesIO(text.encode()), "q.txt"))
+    with app.app_context():
+        run_due()
+    assert "The file has more than 1000 questions. Split it." in site.staff.get(sent.location).text
+    large = site.post(site.staff, page, f"{page}/import", file=(io.BytesIO(text.encode() * 9), "q.txt"))
+    assert (large.status_code, "The file is larger than 2 MB." in large.text) == (413, True)
 
 
 def test_a_check_is_made_from_a_file_and_passed_at_the_second_attempt(site: Site) -> None:
@@ -122,7 +177,7 @@ def test_the_script_saves_and_is_answered_without_a_page(site: Site) -> None:
     first = re.search(r'name="asked" value="(\d+)"', page)
     assert first is not None
     sent = {"csrf_token": token_in(page), "go": "stay", "asked": first[1]}
-    assert [site.taker.post(attempt, data=sent).status_code for _again in range(2)] == [204, 204]
+    assert [site.taker.post(attempt, data=sent).status_code for _again in range(2)] == [200, 200]
     site.post(site.taker, f"{attempt}?end=1", f"{attempt}/submit")
     assert site.taker.post(attempt, data=sent).status_code == 409
 

@@ -159,7 +159,7 @@ def test_a_file_is_previewed_before_it_is_added_and_known_by_its_content(sitting
     by, slug = sittings.by, sittings.slug
     content = package({"a.xml": item(), "b.xml": item(ESSAY)})
     preview = preview_questions(slug, content, len(content), by=by, at=NOW)
-    assert (preview.answer.created, [name for _kind, name in preview.new]) == (1, ["How much?"])
+    assert (preview.answer.created, [row.name for row in preview.new]) == (1, ["How much?"])
     assert [(fault.row, fault.reason) for fault in preview.answer.rejected] == [
         (5, "b.xml: Essays cannot be marked by the system.")
     ]

@@ -327,6 +327,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /series/<slug>/question-bank/<int:question_id>": ("snwnnw", "snnnnw", "snmnnw"),
     "POST /series/<slug>/question-bank/<int:question_id>/delete": ("snwnnw", "snnnnw", "snmnnw"),
     "POST /series/<slug>/question-bank/import": ("snynny", "snnnny", "snmnny"),
+    "GET /series/<slug>/question-bank/import/<file_id>": ("snynny", "snnnny", "snmnny"),
     "GET /series/<slug>/question-bank/new": ("snynny", "snnnny", "snmnny"),
     "POST /series/<slug>/question-bank/new": ("snwnnw", "snnnnw", "snmnnw"),
     "GET /api/v1/series/<slug>/messages": ("snyyny", "snmyny", "snmmny"),

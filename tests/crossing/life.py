@@ -301,6 +301,8 @@ class Life(History):
 
     def _reopen(self, _step: Step) -> None:
         reopen_lecture(self.main, **self.now_by)
+        if self.model.end < self.model.now:
+            self.model.pauses.append((self.model.end, self.model.now))
         self.model.state, self.model.is_complete = "live", False
         self.model.trim = (self.model.trim[0], None)
 

@@ -157,7 +157,7 @@ def test_the_picture_has_the_english_title_since_its_other_words_are_english(mak
 
 
 def test_a_title_that_no_font_has_leads_to_the_picture_of_the_programme(make: Make, client: FlaskClient) -> None:
-    series = make.series("rare", "Unwritten \U000e0101\U0001fae8")
+    series = make.series("rare", "\U00012000\U00012001 \U0001fae8")
     answer = client.get("/series/rare/picture.png")
     assert (answer.status_code, answer.location) == (302, "/picture.png")
     assert client.get("/picture.png").mimetype == "image/png"

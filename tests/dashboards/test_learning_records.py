@@ -25,6 +25,7 @@ from lms.core.storage import files
 from lms.core.time import clock
 from lms.people.models import Person
 from tests.dashboards.conftest import World
+from tests.paper import text_of
 from tests.rows import each_row
 
 
@@ -217,16 +218,14 @@ def test_it_is_in_the_language_of_the_reader(world: World, language: str) -> Non
     assert stored.language in (language, "en")  # English where the fonts of the language are not installed
 
 
-def test_a_name_that_no_font_draws_is_refused(world: World) -> None:
+def test_a_name_that_no_font_draws_has_a_box_in_a_record(world: World) -> None:
     with world.make.app.app_context():
-        db.session.get_one(Person, world.trainee.id).native_name = "\U00013000"
+        db.session.get_one(Person, world.trainee.id).native_name = "\U00013000 Ada"
         db.session.commit()
-    client = world.signed_in(world.trainee)
-    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/me/record").text)
-    answer = client.post("/me/record", data={"csrf_token": token and token[1]}, follow_redirects=True)
-    assert "no installed font has" in answer.text
-    with world.make.app.app_context():
-        assert db.session.query(LearningRecord).count() == 0
+    number = make_record(world.signed_in(world.trainee))
+    text = text_of(world.signed_in(world.trainee).get(f"/records/{number}.pdf").data)
+    assert "□ Ada" in text
+    assert "replaces characters that no installed font has." in text
 
 
 def test_nothing_is_no_record(world: World) -> None:

@@ -87,6 +87,15 @@ def close_pause(lecture: Lecture, *, at: datetime) -> bool:
     return True
 
 
+def pause_between(lecture: Lecture, started_at: datetime, *, at: datetime) -> None:
+    """Adds a pause of a locked lecture that is over, from a moment until now; staff can count it after all."""
+    last = db.session.scalar(select(func.max(LecturePause.ended_at)).where(LecturePause.lecture_id == lecture.id))
+    first = max(started_at, last) if last is not None else started_at
+    if first < at:
+        db.session.add(LecturePause(lecture_id=lecture.id, started_at=first, ended_at=at))
+        lecture.paused_ms = lecture.paused_ms or 0
+
+
 def measure_pauses(lecture: Lecture) -> None:
     """Writes how long a lecture was paused within its actual times, after a change of either."""
     if lecture.paused_ms is None:

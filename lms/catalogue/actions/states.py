@@ -5,7 +5,7 @@ from datetime import datetime
 from lms.catalogue.actions.history import note, record
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.actions.naming import check_no_clash
-from lms.catalogue.actions.pauses import close_pause, measure_pauses
+from lms.catalogue.actions.pauses import close_pause, measure_pauses, pause_between
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.rules import check_can_edit_lecture, is_over_unheld, resolve_local
@@ -100,10 +100,12 @@ def end_lecture(lecture_id: int, *, by: Actor, at: datetime, ended_at: datetime 
 
 @action
 def reopen_lecture(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
-    """Takes back a mistaken end within a day: the lecture is live again."""
+    """Takes back a mistaken end within a day: the lecture is live again. The time since that end is a pause."""
     lecture = _mine(lecture_id, by)
     check_can_reopen(lecture, at)
     note(lecture, "reopened", {"state": lecture.state, "actual_end": lecture.actual_end}, by=by, at=at)
+    if lecture.actual_end is not None:
+        pause_between(lecture, lecture.actual_end, at=at)
     lecture.state, lecture.actual_end, lecture.policy_id = LectureState.LIVE, None, None
     lecture.confirmed_at = None
     db.session.flush()

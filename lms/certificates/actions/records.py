@@ -9,7 +9,7 @@ import structlog
 from lms.certificates import keys, numbers
 from lms.certificates.models import LearningRecord
 from lms.certificates.pdf import store
-from lms.certificates.pdf.record import RecordContent, render_record, texts_of
+from lms.certificates.pdf.record import RecordContent, render_record
 from lms.certificates.pdf.signature import TimestampAway, sign_pdf
 from lms.certificates.queries import records
 from lms.certificates.queries.certificates import held_people
@@ -41,7 +41,7 @@ def make_record(person_id: int, *, by: Actor, at: datetime) -> MadeRecord:
     """Makes a learning record of a person, in the language of what is being rendered.
 
     If the latest record was made on the same day and states the same, that one is returned. `person_id` is canonical.
-    Raises NotFound, and Refused: nothing to state, a character that no font has, no time stamp, too many records.
+    Raises NotFound, and Refused: nothing to state, no time stamp, too many records.
     """
     records.check_is_holder(person_id, by)
     content = records.record_of(person_id, by=by)
@@ -50,8 +50,6 @@ def make_record(person_id: int, *, by: Actor, at: datetime) -> MadeRecord:
     if (same := _find_same(person_id, content, at)) is not None:
         return MadeRecord(same, is_new=False)
     _check_number_made(person_id, at)
-    if (fault := store.fault_of(texts_of(content), store.installed_fonts())) is not None:
-        raise Refused(fault)
     number = numbers.generate()
     pdf = _signed(content, number, at)
     files.store(records.key_of(number), pdf)

@@ -18,7 +18,7 @@ from lms.certificates.pdf.typesetting import draw_qr
 from lms.certificates.rules import hours
 from lms.core.base.settings import organiser_in
 from lms.core.text.i18n import _, _n, _p, reader_locale
-from lms.core.text.typesetting import tongue, typeset
+from lms.core.text.typesetting import coverage, drawable, replaced_words, tongue, typeset
 from lms.web.pages.locale import direction
 from lms.web.pages.time import number as written_number
 from lms.web.pages.time import percent_tenths, short_day
@@ -212,14 +212,6 @@ def sum_of(series: RecordedSeries) -> str:
     )
 
 
-def texts_of(content: RecordContent) -> dict[str, str | None]:
-    """Returns what of a record people wrote, by its label."""
-    texts = {_("Full name"): content.name, _("Name in native script"): content.native_name}
-    texts[_("Title of the series")] = "".join(one.title for one in content.series)
-    texts[_("Knowledge check")] = "".join(check.title for check in content.checks)
-    return texts | {_("Title of the lecture"): "".join(lecture.title for lecture in content.lectures)}
-
-
 def figures_of(content: RecordContent) -> list[tuple[str, str]]:
     """Returns the names and values of what a record counts. Knowledge checks only where it has any."""
     figures = [
@@ -235,6 +227,7 @@ def figures_of(content: RecordContent) -> list[tuple[str, str]]:
 
 def render_record(content: RecordContent, *, number: str, address: str, day: date, folders: Sequence[Path]) -> bytes:
     """The record as PDF, in the language of what is being rendered. The same content gives the same bytes.
+    A character that no font has is a box, which a footnote explains.
 
     Raises `core.text.typesetting.CannotRender`.
     """
@@ -263,12 +256,16 @@ def render_record(content: RecordContent, *, number: str, address: str, day: dat
             }
             for one in content.series
         ],
-        "tongues": {
-            lecture.title: tongue(spoken)
-            for lecture in content.lectures
-            if (spoken := language_of(lecture.title, lecture.language)) != language
-        },
         "footnotes": footnotes(),
+    }
+    fonts = coverage(folders)
+    printed, changed = drawable(printed, fonts)
+    if changed:
+        printed["footnotes"].append(replaced_words(fonts))
+    printed["tongues"] = {
+        drawable(lecture.title, fonts)[0]: tongue(spoken)
+        for lecture in content.lectures
+        if (spoken := language_of(lecture.title, lecture.language)) != language
     }
     inputs = {"record": json.dumps(printed, ensure_ascii=False, sort_keys=True), "qr": draw_qr(address)}
     return typeset(TEMPLATE, inputs, folders)

@@ -180,11 +180,11 @@ def _passed(check: Check, person_id: Any) -> ColumnElement[bool]:
 def _can_pass(check: Check, person_id: Any, at: datetime) -> ColumnElement[bool]:
     if state_of(check, at) is CheckState.CLOSED:
         return false()
-    if check.attempts is None:
-        return true()
-    used = _of(check).group_by(_Taker.canonical_id).having(func.count() >= check.attempts)
+    seen = _of(check, Attempt.answers_seen_at.is_not(None))  # who has not passed and sees them now has none left
+    used = _of(check).group_by(_Taker.canonical_id).having(func.count() >= (check.attempts or 0))
     is_open = person_id.in_(_of(check, Attempt.state == AttemptState.OPEN))
-    return or_(is_open, person_id.not_in(used))
+    has_left = true() if check.attempts is None else person_id.not_in(used)
+    return or_(is_open, and_(has_left, person_id.not_in(seen)))
 
 
 def met_among(required: SeriesConditions | None, person_ids: Collection[int]) -> set[int]:
@@ -251,24 +251,26 @@ def _remaining_checks(
         return dict.fromkeys(person_ids, ())
     if not checks:
         return dict.fromkeys(person_ids, (RemainingCheck("", None, is_possible=True),))
-    passed, used, begun = set(), dict[tuple[int, int], int](), set()
+    passed, used, begun, seen = set(), dict[tuple[int, int], int](), set(), set()
     query = (
-        select(Attempt.check_id, _Taker.canonical_id, Attempt.passed, Attempt.state)
+        select(Attempt.check_id, _Taker.canonical_id, Attempt.passed, Attempt.state, Attempt.answers_seen_at)
         .join(_Taker, _Taker.id == Attempt.person_id)
         .where(Attempt.check_id.in_([check.id for check in checks]), among(_Taker.canonical_id, person_ids))
     )
-    for check_id, person_id, is_passed, state in read(query):
+    for check_id, person_id, is_passed, state, seen_at in read(query):
         key = check_id, person_id
         used[key] = used.get(key, 0) + 1
         if is_passed:
             passed.add(key)
         if state == AttemptState.OPEN:
             begun.add(key)
+        if seen_at is not None:
+            seen.add(key)
 
     def remaining(check: Check, person_id: int) -> RemainingCheck:
         key = check.id, person_id
-        has_attempt = check.attempts is None or key in begun or used.get(key, 0) < check.attempts
-        is_possible = has_attempt and state_of(check, at) is not CheckState.CLOSED
+        has_left = key not in seen and (check.attempts is None or used.get(key, 0) < check.attempts)
+        is_possible = (has_left or key in begun) and state_of(check, at) is not CheckState.CLOSED
         return RemainingCheck(check.title, check.id, is_possible=is_possible, shown=reader_text(check))
 
     return {

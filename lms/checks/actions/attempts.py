@@ -1,19 +1,21 @@
 """Begins, saves and hands in attempts."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 
 from lms.catalogue.queries.series import get_series
 from lms.checks import rules, shown_questions
-from lms.checks.actions.checks import limit_of
+from lms.checks.actions.handing_in import hand_in, hold_check, overdue
 from lms.checks.models import Attempt, AttemptState, Check, ExtraTime
-from lms.checks.queries.checks import attempts_of, get_check, get_sitting, latest_version, sitting_of
+from lms.checks.queries.checks import Sitting, attempts_of, extra_percent_of, get_check, get_sitting, latest_version
+from lms.checks.shown_questions import version_of
 from lms.core.base.errors import Fault, Forbidden, Invalid, NotFound
-from lms.core.base.roles import SYSTEM, Actor
-from lms.core.database.session import action, db, one_at_a_time, read_column
+from lms.core.base.roles import Actor
+from lms.core.database.session import action, db, one_at_a_time, read
 from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.enrolment.membership import enrolled_among
@@ -50,24 +52,18 @@ def begin_attempt(
         raise Forbidden(_("Only people enrolled in this series can take part."))
     check = get_check(series, check_id, by=by)
     one_at_a_time(f"check {check.id} of person {person_id}")
+    hold_check(check.id)
     attempts = attempts_of([check.id], person_id)[check.id]
     for attempt in attempts:
         if attempt.state is AttemptState.OPEN and rules.is_over(attempt, check, at):
-            _submit(attempt, at=at)
+            hand_in(attempt, at=at)
         elif attempt.state is AttemptState.OPEN:
             return attempt.public_id, False
     rules.check_can_begin(check, attempts, at)
     version = latest_version(check.id)
     if version is None:
         raise NotFound
-    extra = max(
-        db.session.scalars(
-            select(ExtraTime.percent).where(
-                ExtraTime.series_id == series.id, ExtraTime.person_id.in_(members(person_id))
-            )
-        ),
-        default=0,
-    )
+    extra = extra_percent_of(series.id, person_id)
     attempt = Attempt(
         check_id=check.id,
         version_id=version.id,
@@ -75,7 +71,7 @@ def begin_attempt(
         number=max((one.number for one in attempts), default=0) + 1,
         total=rules.question_count(version.content),
         started_at=at,
-        limit_at=limit_of(at, version.content["minutes"], extra),
+        limit_at=rules.limit_of(at, version.content["minutes"], extra),
     )
     db.session.add(attempt)
     db.session.flush()
@@ -91,12 +87,9 @@ def save_answers(
     Returns whether they were saved: not once the attempt was handed in. One whose time is over is handed in as it was
     saved. Raises NotFound, and Invalid (`answers.7`).
     """
-    sitting = get_sitting(public_id, by=by, is_demonstration=is_demonstration)
+    sitting = _hold(public_id, by=by, is_demonstration=is_demonstration)
     attempt = sitting.attempt
-    db.session.refresh(attempt, with_for_update=True)
-    if rules.is_over(attempt, sitting.check, at):
-        if attempt.state is AttemptState.OPEN:
-            _submit(attempt, at=at)
+    if _end(sitting, at=at):
         return False
     by_id = {str(question.id): question for question in sitting.questions}
     faults, checked = [], {}
@@ -114,24 +107,73 @@ def save_answers(
     return True
 
 
+@dataclass(frozen=True)
+class SavedPage:
+    """What became of the answers of a page, by the id of their question as text. `versions`: of the answers that are
+    stored as the page has them. `differing`: the page's own answers to questions that were answered elsewhere since it
+    was loaded. `faults`: why a text is no answer."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    differing: dict[str, Any] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+@action
+def save_page(
+    public_id: str, answers: Mapping[str, Any], known: Mapping[str, str], *, by: Actor, at: datetime
+) -> SavedPage | None:
+    """Saves the answers of a page of an attempt, which may be open in several tabs: only the questions that were
+    changed in it since it was loaded, and nothing over an answer that is newer than the one that it showed; the person
+    then chooses between the two.
+
+    `known`: the version (`version_of`) of each answer that the page was loaded with; without one, an answer is saved as
+    it is. Null where the attempt is over, as `save_answers`. Raises NotFound.
+    """
+    sitting = _hold(public_id, by=by, is_demonstration=False)
+    attempt, saved = sitting.attempt, SavedPage()
+    if _end(sitting, at=at):
+        return None
+    by_id, changed = {str(question.id): question for question in sitting.questions}, {}
+    for key, sent in answers.items():
+        stored, had = attempt.answers.get(key), known.get(key)
+        try:
+            answer = shown_questions.checked_answer(by_id[key], sent)
+        except Invalid as error:
+            saved.faults[key] = error.message
+            continue
+        if answer == stored or had in (None, version_of(stored)):
+            changed[key] = answer
+            saved.versions[key] = version_of(answer)
+        elif version_of(answer) != had:
+            saved.differing[key] = answer
+    attempt.answers = {**attempt.answers, **changed}
+    return saved
+
+
+def _end(sitting: Sitting, *, at: datetime) -> bool:
+    """Whether a locked attempt is over; one that nobody has handed in is handed in as it was saved."""
+    attempt = sitting.attempt
+    is_over = rules.is_over(attempt, sitting.check, at)
+    if is_over and attempt.state is AttemptState.OPEN:
+        hand_in(attempt, at=at)
+    return is_over
+
+
 @action
 def submit_attempt(public_id: str, *, by: Actor, at: datetime, is_demonstration: bool = False) -> None:
     """Hands in an attempt: it is marked, and can no longer be changed. Handed in again, nothing changes. Raises
     NotFound."""
-    attempt = get_sitting(public_id, by=by, is_demonstration=is_demonstration).attempt
-    db.session.refresh(attempt, with_for_update=True)
+    attempt = _hold(public_id, by=by, is_demonstration=is_demonstration).attempt
     if attempt.state is AttemptState.OPEN:
-        _submit(attempt, at=at)
+        hand_in(attempt, at=at)
 
 
-def _submit(attempt: Attempt, *, at: datetime) -> None:
-    sitting = sitting_of(attempt, by=SYSTEM)
-    marks = {str(one.id): shown_questions.is_right(one, sitting.answer(one)) for one in sitting.questions}
-    attempt.state, attempt.marks = AttemptState.SUBMITTED, marks
-    attempt.right, attempt.total = sum(marks.values()), len(marks)
-    attempt.passed = attempt.right >= sitting.needed
-    attempt.submitted_at = min(at, sitting.end) if sitting.end is not None else at
-    db.session.flush()
+def _hold(public_id: str, *, by: Actor, is_demonstration: bool) -> Sitting:
+    """An attempt with what it shows, locked with its check. Raises NotFound."""
+    sitting = get_sitting(public_id, by=by, is_demonstration=is_demonstration)
+    hold_check(sitting.check.id)
+    db.session.refresh(sitting.attempt, with_for_update=True)
+    return sitting
 
 
 def submit_overdue(*, at: datetime | None = None) -> int:
@@ -145,30 +187,23 @@ def submit_overdue(*, at: datetime | None = None) -> int:
 
 @action
 def _submit_some(*, at: datetime) -> int:
-    late = at - rules.GRACE
-    query = (
-        select(Attempt.id)
-        .join(Check, Check.id == Attempt.check_id)
-        .where(
-            Attempt.state == AttemptState.OPEN,
-            or_(Attempt.limit_at <= late, and_(Check.closes_at.is_not(None), Check.closes_at <= late)),
-        )
-        .order_by(Attempt.id)
-        .limit(STEP)
-    )
-    ids = list(read_column(query))
-    for attempt in db.session.scalars(
-        select(Attempt).where(Attempt.id.in_(ids), Attempt.state == AttemptState.OPEN).with_for_update()
-    ):
-        _submit(attempt, at=at)
-    return len(ids)
+    late = select(Attempt.id, Attempt.check_id).join(Check, Check.id == Attempt.check_id).where(overdue(at))
+    found = read(late.order_by(Attempt.check_id, Attempt.id).limit(STEP))
+    for check_id in sorted({row.check_id for row in found}):
+        hold_check(check_id)
+    ids = [row.id for row in found]  # whose end was moved meanwhile is not late any more
+    query = select(Attempt).join(Check, Check.id == Attempt.check_id).where(Attempt.id.in_(ids), overdue(at))
+    locked = query.order_by(Attempt.id).with_for_update(of=Attempt).execution_options(populate_existing=True)
+    for attempt in db.session.scalars(locked):
+        hand_in(attempt, at=at)
+    return len(found)
 
 
 @action
 def forget_person(person_id: int) -> None:
-    """Deletes what a person answered, and their extra time; results stay, without a name."""
+    """Deletes what a person answered, which answers were right, and their extra time; results stay, without a name."""
     rows = members(person_id)
     for attempt in db.session.scalars(select(Attempt).where(Attempt.person_id.in_(rows))):
-        attempt.answers = {}
+        attempt.answers = attempt.marks = {}
     for extra in db.session.scalars(select(ExtraTime).where(ExtraTime.person_id.in_(rows))):
         db.session.delete(extra)

@@ -10,27 +10,32 @@ from sqlalchemy import select
 
 from lms.catalogue.models import Series
 from lms.checks import questions
-from lms.checks.actions.checks import renew_versions
+from lms.checks.actions.checks import hold_checks, renew_versions
 from lms.checks.models import BankQuestion, Check, QuestionKind
 from lms.checks.qti.reading import is_qti
 from lms.checks.queries.checks import count_questions, get_question, get_series_to_edit
 from lms.checks.rules import MAX_BANK
+from lms.checks.shown_questions import right_words
 from lms.core.base.errors import Fault, Invalid, Refused, TooLarge
 from lms.core.base.import_answers import ImportAnswer
 from lms.core.base.roles import Actor
 from lms.core.database import audit
 from lms.core.database.session import action, db, one_at_a_time
-from lms.core.storage.foreign_files import TABLES, read_foreign
+from lms.core.storage.foreign_files import Lane, read_foreign
 from lms.core.storage.staged import StagedFiles
 from lms.core.text.i18n import _
 from lms.core.text.translations import base_of, is_language, main_language, one_spelling
 
 MAX_FILE_MB = 10
+MAX_GIFT_MB = 2
+"""Of a package with pictures, and of plain text."""
+QUESTIONS = Lane(memory_mb=1024, cpu_seconds=10, clock_seconds=20, answer_mb=64, at_once=1, wait_seconds=15)
+"""Files of questions that somebody waits for: of up to `LARGE_BYTES` on pages, and those of the API."""
 FORMATS = {"gift": "lms.checks.gift:read", "qti": "lms.checks.qti.reading:read"}
 
 
 @dataclass(frozen=True)
-class _ReadFile:
+class ReadFile:
     """Questions of a file, each as its reader gives it, and what could not be read. `language` is that of its texts;
     empty for the main one."""
 
@@ -39,17 +44,27 @@ class _ReadFile:
 
 
 @dataclass(frozen=True)
+class PreviewedQuestion:
+    """A question that a file would add or change. `answers` are those that are chosen from, each with whether it is
+    right, or the right ones."""
+
+    kind: QuestionKind
+    name: str
+    answers: Sequence[tuple[str, bool]]
+
+
+@dataclass(frozen=True)
 class QuestionsPreview:
-    """The effects of a file: `answer` counts what would be added, `new` has the kinds and names. `file_id` confirms it;
-    it is empty where nothing would be added."""
+    """The effects of a file: `answer` counts what would be added, and its notes say by line what would be left out.
+    `file_id` confirms it; it is empty where nothing would be added."""
 
     file_id: str
     answer: ImportAnswer
-    new: Sequence[tuple[QuestionKind, str]]
+    new: Sequence[PreviewedQuestion]
     language: str = ""
 
 
-STAGED = StagedFiles("questions", _ReadFile)
+STAGED = StagedFiles("questions", ReadFile)
 
 
 @action
@@ -63,6 +78,8 @@ def save_question(
     and Forbidden for others, Invalid as `questions.checked`, and Refused for a full bank.
     """
     series = get_series_to_edit(slug, by=by)
+    if question_id is not None:
+        hold_checks(series.id)
     if question_id is not None and "translations" not in sent:
         before = get_question(series, question_id, by=by).definition
         sent = {**sent, "translations": questions.kept_translations(before, _with_lists(kind, sent))}
@@ -112,6 +129,7 @@ def translate_question(
 def retire_question(slug: str, question_id: int, *, by: Actor, at: datetime) -> None:
     """Takes a question out of the bank. Raises Refused while a check has it; NotFound and Forbidden as above."""
     series = get_series_to_edit(slug, by=by)
+    hold_checks(series.id)
     row = get_question(series, question_id, by=by)
     for check in db.session.scalars(select(Check).where(Check.series_id == series.id)):
         if question_id in check.items:
@@ -131,11 +149,12 @@ def import_questions(
     Raises NotFound and Forbidden for others than staff of the series, TooLarge, WrongKind, and Invalid (`file`,
     `format`).
     """
-    file = _ReadFile(_read(slug, format, content, size, by=by), _checked_language(slug, language, by=by))
+    language = checked_language(slug, language, by=by)
+    file = ReadFile(read_questions(slug, format, content, size, by=by), language)
     return _add_all(slug, file, by=by, at=at)
 
 
-def _checked_language(slug: str, language: str, *, by: Actor) -> str:
+def checked_language(slug: str, language: str, *, by: Actor) -> str:
     """The language of a file; empty for the main one. Raises Invalid (`language`)."""
     code = one_spelling(language)
     if code and not is_language(code):
@@ -148,18 +167,34 @@ def preview_questions(
 ) -> QuestionsPreview:
     """Returns what the questions of a file would add to the bank, and keeps them for `confirm_questions`. Raises as
     `import_questions`."""
-    file = _ReadFile(_read(slug, None, content, size, by=by), _checked_language(slug, language, by=by))
+    language = checked_language(slug, language, by=by)
+    file = ReadFile(read_questions(slug, None, content, size, by=by), language)
+    file_id = uuid4().hex
+    preview = preview_of(slug, file_id, file, by=by, at=at)
+    if preview.new:
+        STAGED.keep(file_id, file, by=by, at=at)
+    return preview
+
+
+def preview_of(slug: str, file_id: str, file: ReadFile, *, by: Actor, at: datetime) -> QuestionsPreview:
+    """The effects of a file that was read. Raises NotFound, Forbidden."""
     series = get_series_to_edit(slug, by=by)
     if file.language:
         answer, texts = _texts_of(series, file)
-        new = [(row.kind, questions.name_of(given)) for row, given in texts]
+        new = [_previewed(row.kind, questions.in_language(given, file.language)) for row, given in texts]
     else:
         answer, rows = _sorted(series, file.items, at)
-        new = [(row.kind, questions.name_of(row.definition)) for row in rows]
-    file_id = uuid4().hex if new else ""
-    if new:
-        STAGED.keep(file_id, file, by=by, at=at)
-    return QuestionsPreview(file_id, answer, new, file.language)
+        new = [_previewed(row.kind, row.definition) for row in rows]
+    return QuestionsPreview(file_id if new else "", answer, new, file.language)
+
+
+def _previewed(kind: QuestionKind, definition: questions.Definition) -> PreviewedQuestion:
+    if kind in questions.CHOICES:
+        right = set(definition["right"])
+        answers = [(text, number in right) for number, text in enumerate(definition["options"])]
+    else:
+        answers = [(text, True) for text in right_words(kind, definition)]
+    return PreviewedQuestion(kind, questions.name_of(definition), answers)
 
 
 def confirm_questions(slug: str, file_id: str, *, by: Actor, at: datetime) -> ImportAnswer:
@@ -175,23 +210,34 @@ def confirm_questions(slug: str, file_id: str, *, by: Actor, at: datetime) -> Im
     return answer
 
 
-def _read(slug: str, format: str | None, content: bytes, size: int, *, by: Actor) -> list[dict[str, Any]]:
+def read_questions(
+    slug: str, format: str | None, content: bytes, size: int, *, lane: Lane = QUESTIONS, by: Actor
+) -> list[dict[str, Any]]:
+    """What the reader of a format gives of a file. Raises as `import_questions`."""
     get_series_to_edit(slug, by=by)
+    format = checked_format(format, content, size)
+    return read_foreign(lane, FORMATS[format], content)
+
+
+def checked_format(format: str | None, content: bytes, size: int) -> str:
+    """The format of a file, by its content where none is given. Raises Invalid (`file`, `format`), TooLarge."""
     format = format or ("qti" if is_qti(content) else "gift")
     if format not in FORMATS:
         raise Invalid("format", _("Choose an option from the list."))
-    if size > MAX_FILE_MB * 1024 * 1024:
-        raise TooLarge(_("The file is larger than %(n)s MB.", n=MAX_FILE_MB))
+    most = MAX_GIFT_MB if format == "gift" else MAX_FILE_MB
+    if size > most * 1024 * 1024:
+        raise TooLarge(_("The file is larger than %(n)s MB.", n=most))
     if size == 0:
         raise Invalid("file", _("The file is empty."))
-    return read_foreign(TABLES, FORMATS[format], content)
+    return format
 
 
 @action
-def _add_all(slug: str, file: _ReadFile, *, by: Actor, at: datetime) -> ImportAnswer:
+def _add_all(slug: str, file: ReadFile, *, by: Actor, at: datetime) -> ImportAnswer:
     series = get_series_to_edit(slug, by=by)
     _hold_bank(series, 0)
     if file.language:
+        hold_checks(series.id)
         answer, texts = _texts_of(series, file)
         for row, given in texts:
             row.definition, row.changed_at = given, at
@@ -232,13 +278,14 @@ def _sorted(
         if digest in known:
             answer.unchanged += 1
             continue
+        answer.notes += _notes(item)
         known.add(digest)
         answer.created += 1
         rows.append(BankQuestion(series_id=series.id, kind=kind, definition=definition, digest=digest, changed_at=at))
     return answer, rows
 
 
-def _texts_of(series: Series, file: _ReadFile) -> tuple[ImportAnswer, list[tuple[BankQuestion, questions.Definition]]]:
+def _texts_of(series: Series, file: ReadFile) -> tuple[ImportAnswer, list[tuple[BankQuestion, questions.Definition]]]:
     """Returns what becomes of the questions of a file in another language, and the new definitions of those of the bank
     whose texts they are."""
     answer, changed = ImportAnswer(rows=len(file.items)), []
@@ -267,8 +314,14 @@ def _texts_of(series: Series, file: _ReadFile) -> tuple[ImportAnswer, list[tuple
             answer.unchanged += 1
         else:
             answer.updated += 1
+            answer.notes += _notes(item)
             changed.append((row, definition))
     return answer, changed
+
+
+def _notes(item: Mapping[str, Any]) -> list[str]:
+    """What of a question is not kept, named by its line."""
+    return [_("Line %(line)s: %(reason)s", line=item["line"], reason=note) for note in item.get("notes", ())]
 
 
 def _fault(item: Mapping[str, Any], reason: str) -> Fault:

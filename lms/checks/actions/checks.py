@@ -10,9 +10,11 @@ from sqlalchemy import exists, func, select
 from lms.catalogue.models import Series
 from lms.catalogue.queries.lectures import list_lectures
 from lms.checks import rules
+from lms.checks.actions.handing_in import hand_in_overdue, hold_check, note_who_saw
 from lms.checks.models import Attempt, AttemptState, BankQuestion, Check, CheckVersion, ExtraTime
 from lms.checks.queries.checks import (
     checks_to_copy,
+    extra_percent_of,
     get_check,
     get_series_to_edit,
     latest_version,
@@ -23,13 +25,13 @@ from lms.checks.rules import CheckInput
 from lms.core.base.errors import Invalid, Refused
 from lms.core.base.roles import Actor
 from lms.core.database import audit
-from lms.core.database.session import action, db, one_at_a_time
+from lms.core.database.session import action, db, one_at_a_time, read_column
 from lms.core.text.i18n import _
 from lms.core.text.translations import main_language
 from lms.core.time.clock import reporting_zone
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.rules import is_enrolled
-from lms.people.queries.persons import find_person_id
+from lms.people.queries.persons import find_person_id, members
 
 _AS_THEY_ARE = ("kind", "title", "drawn", "pass_percent", "attempts", "minutes", "shuffle", "shows_answers",
                "translations")  # fmt: skip
@@ -37,13 +39,14 @@ _AS_THEY_ARE = ("kind", "title", "drawn", "pass_percent", "attempts", "minutes",
 
 @action
 def save_check(slug: str, check_id: int | None, typed: CheckInput, *, by: Actor, at: datetime) -> int:
-    """Makes a check, or changes one; returns its id. People who have begun it finish the version that they began.
+    """Makes a check, or changes one; returns its id. People who have begun it finish the version that they began. Who
+    could see its right answers until now cannot begin it again.
 
     For staff of the series: raises NotFound and Forbidden for others, Invalid as `rules.checked`, and Refused where a
     published check would have no question, or attempts were made and it would be of another kind.
     """
     series = get_series_to_edit(slug, by=by)
-    one_at_a_time(f"checks of series {series.id}")
+    hold_checks(series.id)
     lectures = {lecture.id for lecture in list_lectures(series.id, by=by)}
     known = {question.id for question in list_questions(series, by=by, ids=typed.items)}
     draft = rules.checked(typed, lectures=lectures, questions=known)
@@ -57,6 +60,9 @@ def save_check(slug: str, check_id: int | None, typed: CheckInput, *, by: Actor,
         check = get_check(series, check_id, by=by)
         if check.kind is not draft.kind and _was_begun(check):
             raise Invalid("kind", _("People have taken this check, so its kind can no longer be changed."))
+        check = hold_check(check.id, alone=True)
+        if any(getattr(check, name) != getattr(draft, name) for name in ("attempts", "closes_at", "shows_answers")):
+            note_who_saw(check, at=at)
     if check.published_at is not None and not draft.items:
         raise Invalid("items", _("Choose at least one question."))
     for name in ("title", "kind", "lecture_id", "items", "drawn", "attempts", "minutes", "shuffle", "shows_answers",
@@ -86,6 +92,7 @@ def translate_check(slug: str, check_id: int, language: str, title: str, *, by: 
 def publish_check(slug: str, check_id: int, *, by: Actor, at: datetime) -> None:
     """Lets the people enrolled take a check. Raises NotFound, Forbidden, and Refused for one without questions."""
     series = get_series_to_edit(slug, by=by)
+    hold_checks(series.id)
     check = get_check(series, check_id, by=by)
     if check.published_at is not None:
         return
@@ -100,8 +107,7 @@ def publish_check(slug: str, check_id: int, *, by: Actor, at: datetime) -> None:
 def unpublish_check(slug: str, check_id: int, *, by: Actor, at: datetime) -> None:
     """Makes a check a draft again. Raises NotFound, Forbidden, and Refused once somebody has begun it."""
     series = get_series_to_edit(slug, by=by)
-    check = get_check(series, check_id, by=by)
-    db.session.refresh(check, with_for_update=True)
+    check = hold_check(get_check(series, check_id, by=by).id, alone=True)
     if _was_begun(check):
         raise Refused(_("People have taken this check. Set an end instead."))
     check.published_at = None
@@ -125,11 +131,19 @@ def _was_begun(check: Check) -> bool:
 
 def renew_versions(series: Series, *, at: datetime) -> None:
     """After a change of questions, has those who begin from now on sit them as they are, inside the running action."""
-    for check in db.session.scalars(select(Check).where(Check.series_id == series.id, Check.published_at.is_not(None))):
+    hold_checks(series.id)
+    published = select(Check).where(Check.series_id == series.id, Check.published_at.is_not(None)).order_by(Check.id)
+    for check in db.session.scalars(published.execution_options(populate_existing=True)):
         _renew_version(check, at)
 
 
+def hold_checks(series_id: int) -> None:
+    """Has nobody else change checks of a series, or make a version of one, until this is committed."""
+    one_at_a_time(f"checks of series {series_id}")
+
+
 def _renew_version(check: Check, at: datetime) -> None:
+    """Makes a version of a check where its content is new. The caller holds the checks of the series."""
     content = _content_of(check)
     digest = digest_of(content)
     newest = latest_version(check.id)
@@ -140,7 +154,8 @@ def _renew_version(check: Check, at: datetime) -> None:
 
 
 def _content_of(check: Check) -> dict[str, Any]:
-    rows = {row.id: row for row in db.session.scalars(select(BankQuestion).where(BankQuestion.id.in_(check.items)))}
+    query = select(BankQuestion).where(BankQuestion.id.in_(check.items)).execution_options(populate_existing=True)
+    rows = {row.id: row for row in db.session.scalars(query)}
     return {
         "items": [{"id": id_, "kind": rows[id_].kind.value, "definition": rows[id_].definition} for id_ in check.items],
         "drawn": check.drawn,
@@ -208,28 +223,32 @@ def set_extra_time(slug: str, email: str, percent: int | None, *, by: Actor, at:
         raise Invalid("email", _("Nobody enrolled in this series has this address."))
     if percent is not None and not 1 <= percent <= rules.MAX_EXTRA:
         raise Invalid("percent", _("Enter a number from %(low)s to %(high)s.", low=1, high=rules.MAX_EXTRA))
-    row = db.session.get(ExtraTime, (series.id, person_id), populate_existing=True)
-    if row is not None and percent is None:
+    one_at_a_time(f"extra time of person {person_id}")
+    is_own = ExtraTime.series_id == series.id, ExtraTime.person_id.in_(members(person_id))
+    for row in db.session.scalars(select(ExtraTime).where(*is_own)):
         db.session.delete(row)
-    elif row is not None and percent is not None:
-        row.percent = percent
-    elif percent is not None:
+    db.session.flush()
+    if percent is not None:
         db.session.add(ExtraTime(series_id=series.id, person_id=person_id, percent=percent))
-    _move_limits(series.id, person_id, percent or 0)
+    _move_limits(series.id, person_id, at=at)
     audit.record("set_extra_time", by=by, at=at, series=series.id, person=person_id)
 
 
-def _move_limits(series_id: int, person_id: int, percent: int) -> None:
+def _move_limits(series_id: int, person_id: int, *, at: datetime) -> None:
+    """Moves the end of the open attempts of a person, merged records included. One whose time is over is handed in as
+    it was saved: nobody goes on with it."""
+    own = Check.series_id == series_id, Attempt.person_id.in_(members(person_id)), Attempt.state == AttemptState.OPEN
+    begun = select(Attempt.check_id).join(Check, Check.id == Attempt.check_id).where(*own)
+    for check_id in sorted(set(read_column(begun))):
+        hold_check(check_id)
+    hand_in_overdue(*own, at=at)
     query = (
         select(Attempt, CheckVersion.content)
         .join(Check, Check.id == Attempt.check_id)
         .join(CheckVersion, CheckVersion.id == Attempt.version_id)
-        .where(Check.series_id == series_id, Attempt.person_id == person_id, Attempt.state == AttemptState.OPEN)
+        .where(*own)
+        .order_by(Attempt.id)
     )
-    for attempt, content in db.session.execute(query):
-        attempt.limit_at = limit_of(attempt.started_at, content["minutes"], percent)
-
-
-def limit_of(started_at: datetime, minutes: int | None, extra_percent: int) -> datetime | None:
-    """Until when an attempt can be answered, by its time limit alone."""
-    return None if minutes is None else started_at + timedelta(minutes=minutes * (100 + extra_percent) / 100)
+    percent = extra_percent_of(series_id, person_id)
+    for attempt, content in db.session.execute(query.with_for_update(of=Attempt)):
+        attempt.limit_at = rules.limit_of(attempt.started_at, content["minutes"], percent)

@@ -12,7 +12,7 @@ from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.queries.series import get_series, get_series_by_id
 from lms.catalogue.rules import may_edit_series
 from lms.checks import rules, shown_questions
-from lms.checks.models import Attempt, AttemptState, BankQuestion, Check, CheckKind, CheckVersion
+from lms.checks.models import Attempt, AttemptState, BankQuestion, Check, CheckKind, CheckVersion, ExtraTime
 from lms.checks.rules import CheckState
 from lms.checks.shown_questions import ShownQuestion
 from lms.core.base.errors import NotFound
@@ -25,12 +25,15 @@ from lms.people.queries.persons import members
 
 @dataclass(frozen=True)
 class OwnCheck:
-    """A check and how far a person is with it. `questions`: how many an attempt has."""
+    """A check and how far a person is with it. `questions`: how many an attempt has. `left`: how many more times the
+    person can begin, null for no limit. `has_seen_answers`: the right answers are, or were, shown to the person."""
 
     check: Check
     state: CheckState
     attempts: Sequence[Attempt]
     questions: int
+    left: int | None
+    has_seen_answers: bool
 
     @property
     def open_attempt(self) -> Attempt | None:
@@ -53,9 +56,11 @@ class OwnCheck:
         return self.passed if self.check.kind is CheckKind.CHECK else bool(self.submitted)
 
     @property
-    def left(self) -> int | None:
-        """How many more times the person can begin; null for no limit."""
-        return rules.attempts_left(self.check, self.attempts)
+    def is_out_by_answers(self) -> bool:
+        """Whether the person has not passed, and only the right answers that they have seen keep them from beginning
+        an attempt that the rules would give them now."""
+        unused = self.check.attempts is None or len(self.attempts) < self.check.attempts
+        return self.has_seen_answers and not self.passed and unused and self.state is CheckState.OPEN
 
     @property
     def can_begin(self) -> bool:
@@ -120,14 +125,27 @@ def attempts_of(check_ids: Collection[int], person_id: int) -> dict[int, list[At
     return attempts
 
 
+def extra_percent_of(series_id: int, person_id: int) -> int:
+    """How much more time a person has in the timed checks of a series, in percent: of merged records the most."""
+    own = ExtraTime.series_id == series_id, ExtraTime.person_id.in_(members(person_id))
+    return read_value(select(func.max(ExtraTime.percent)).where(*own)) or 0
+
+
 def own_checks(checks: Sequence[Check], person_id: int | None, *, at: datetime) -> list[OwnCheck]:
     """How far a person is with each of these checks."""
     ids = [check.id for check in checks]
     attempts = attempts_of(ids, person_id) if person_id is not None and ids else {}
     counts = _question_counts(ids)
     return [
-        OwnCheck(check, rules.state_of(check, at), attempts.get(check.id, []), counts.get(check.id, 0))
-        for check in checks
+        OwnCheck(
+            check,
+            rules.state_of(check, at),
+            own,
+            counts.get(check.id, 0),
+            left=rules.attempts_left(check, own, at),
+            has_seen_answers=rules.has_seen_answers(check, own, at),
+        )
+        for check, own in ((check, attempts.get(check.id, [])) for check in checks)
     ]
 
 
@@ -175,6 +193,11 @@ class Sitting:
     def answer(self, question: ShownQuestion) -> Any:
         """Returns what is saved as the answer to a question."""
         return self.attempt.answers.get(str(question.id))
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """What is saved for each question, by its id as text."""
+        return {str(one.id): self.answer(one) for one in self.questions}
 
     @property
     def answered(self) -> int:

@@ -6,13 +6,13 @@ from datetime import datetime
 from math import sqrt
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, and_, case, false, func, or_, select, true
 
 from lms.catalogue.models import Series
 from lms.checks import questions, rules
 from lms.checks.models import Attempt, AttemptState, BankQuestion, Check, CheckKind, QuestionKind
 from lms.checks.queries.checks import latest_version, list_checks
-from lms.checks.rules import SMALL
+from lms.checks.rules import SMALL, CheckState
 from lms.core.base.errors import Forbidden
 from lms.core.base.lists import ListRequest
 from lms.core.base.roles import Actor
@@ -111,6 +111,35 @@ def count_results(series: Series, *, by: Actor) -> dict[int, ResultCounts]:
         .group_by(Attempt.check_id)
     )
     return {check_id: ResultCounts(people, count) for check_id, people, count in read(query)}
+
+
+def who_saw_answers(check: Check, *, at: datetime) -> Select[Any]:
+    """The query of the people (canonical ids) who see the right answers of a check, or could before its rules changed:
+    as `rules.has_seen_answers`, in SQL. Callers check permission."""
+    late = at - rules.GRACE
+    is_closed = rules.state_of(check, at) is CheckState.CLOSED
+    is_ended = check.closes_at is not None and check.closes_at <= late
+    is_open = false() if is_ended else Attempt.state == AttemptState.OPEN
+    can_answer = and_(is_open, or_(Attempt.limit_at.is_(None), Attempt.limit_at > late))
+    shown = [func.max(case((Attempt.passed, 1), else_=0)) == 1]
+    if check.attempts is not None:
+        shown.append(func.count() >= check.attempts)
+    sees = true() if is_closed else or_(*shown)
+    was_noted = func.count(Attempt.answers_seen_at) > 0
+    has_ended = func.max(case((can_answer, 1), else_=0)) == 0
+    return (
+        select(_Member.canonical_id)
+        .join(Attempt, Attempt.person_id == _Member.id)
+        .where(Attempt.check_id == check.id)
+        .group_by(_Member.canonical_id)
+        .having(or_(was_noted, and_(has_ended, sees)) if check.shows_answers else was_noted)
+    )
+
+
+def count_who_saw_answers(series: Series, check: Check, *, by: Actor, at: datetime) -> int:
+    """How many people cannot begin a check again, whatever its rules become, as they have seen the right answers."""
+    check_can_read(series, by)
+    return read_value(select(func.count()).select_from(who_saw_answers(check, at=at).subquery())) or 0
 
 
 def list_results(series: Series, check: Check, request: ListRequest, *, by: Actor) -> tuple[list[PersonResult], int]:

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.models import Series
 from lms.checks import gift, questions
 from lms.checks.actions import bank as bank_actions
+from lms.checks.actions import large_files
 from lms.checks.forms import (
     BankQuestionForm,
     QuestionFileForm,
@@ -60,6 +61,8 @@ def _bank(slug: str, form: QuestionFileForm | None = None, preview: bank_actions
         form=form,
         preview=preview,
         max_mb=bank_actions.MAX_FILE_MB,
+        max_gift_mb=bank_actions.MAX_GIFT_MB,
+        most=gift.MAX_QUESTIONS,
     )
 
 
@@ -67,14 +70,15 @@ def _bank(slug: str, form: QuestionFileForm | None = None, preview: bank_actions
 @allow(*STAFF)
 @upload_limit
 def import_questions(slug: str) -> ResponseReturnValue:
-    """Shows what the questions of a GIFT or QTI file would add, and adds them once that is confirmed (`staged`)."""
+    """Shows what the questions of a GIFT or QTI file would add, and adds them once that is confirmed (`staged`). A
+    large file is read in the background: then to the page of that task."""
     form, by, at = QuestionFileForm(), current_actor(), clock.now()
     form.offer(main_language(queries.get_series_to_edit(slug, by=by)))
     if not form.validate():
         return _bank(slug, form), 422
     try:
         if "staged" not in request.form:
-            return _bank(slug, form, _previewed(slug, form.language.data or "", by=by, at=at))
+            return _previewed(slug, form, by=by, at=at)
         answer = bank_actions.confirm_questions(slug, request.form["staged"], by=by, at=at)
     except Invalid as error:
         form.take(error)
@@ -89,12 +93,33 @@ def import_questions(slug: str) -> ResponseReturnValue:
     return redirect(url_for(".question_bank", slug=slug), 303)
 
 
-def _previewed(slug: str, language: str, *, by: Actor, at: datetime) -> bank_actions.QuestionsPreview:
+@bp.get("/series/<slug>/question-bank/import/<file_id>")
+@allow(*STAFF)
+def preview_file(slug: str, file_id: str) -> ResponseReturnValue:
+    """Shows what a large file would add that was read in the background."""
+    by, at = current_actor(), clock.now()
+    queries.get_series_to_edit(slug, by=by)
+    try:
+        preview = large_files.find_preview(slug, file_id, by=by, at=at)
+    except NotFound as error:
+        if not error.message:
+            raise
+        flash(error.message, "now")
+        return redirect(url_for(".question_bank", slug=slug), 303)
+    return _bank(slug, preview=preview)
+
+
+def _previewed(slug: str, form: QuestionFileForm, *, by: Actor, at: datetime) -> ResponseReturnValue:
+    """The preview of what was sent, or the page of the task that reads it."""
     sent = request.files.get("file")
     if sent is None or not sent.filename:
         raise Invalid("file", _("Choose a file."))
     content = sent.read(bank_actions.MAX_FILE_MB * 1024 * 1024 + 1)
-    return bank_actions.preview_questions(slug, content, len(content), language=language, by=by, at=at)
+    language, size = form.language.data or "", len(content)
+    if size > large_files.LARGE_BYTES:
+        job = large_files.request_reading(slug, content, size, language=language, by=by, at=at)
+        return redirect(url_for("dashboards.job", public_id=job.public_id), 303)
+    return _bank(slug, form, bank_actions.preview_questions(slug, content, size, language=language, by=by, at=at))
 
 
 @bp.get("/series/<slug>/question-bank.<format>")

@@ -1,10 +1,14 @@
 """Pages of knowledge checks of a series: attempts, and results.
 
 Without JavaScript, each button of an attempt saves the answers of its page. With it (`check.js`) they are saved as they
-are given, kept in the browser while there is no connection, and sent again.
+are given, kept in the browser while there is no connection, and sent again. A page knows the answers that it was loaded
+with (`had-7`): it saves what was changed in it, and asks where another tab has saved something else meanwhile.
 """
 
-from flask import flash, redirect, render_template, request, url_for
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Lecture, Series
@@ -19,14 +23,15 @@ from lms.checks.forms import (
     ExtraTimeForm,
     answers_in,
     check_kind_words,
+    known_in,
 )
 from lms.checks.lists import CheckResults
 from lms.checks.models import AttemptState, Check
 from lms.checks.queries import checks as queries
 from lms.checks.queries.checks import Sitting
-from lms.checks.queries.results import count_results
+from lms.checks.queries.results import count_results, count_who_saw_answers
 from lms.checks.views.bank import STAFF, bp, other_language
-from lms.core.base.errors import Invalid, NotFound
+from lms.core.base.errors import NotFound
 from lms.core.base.roles import Role
 from lms.core.text.i18n import _
 from lms.core.time import clock
@@ -148,6 +153,7 @@ def _edit_check(slug: str, row: Check | None) -> ResponseReturnValue:
         series=series,
         check=row,
         form=form,
+        seen=count_who_saw_answers(series, row, by=by, at=clock.now()) if row else 0,
         zone=form.zone,
         languages=sorted(row.translations or {}) if row else [],
         further=language_choices(),
@@ -223,38 +229,81 @@ def attempt(attempt_id: str) -> ResponseReturnValue:
     return _page(sitting)
 
 
-def _page(sitting: Sitting, error: str | None = None) -> ResponseReturnValue:
-    count = len(sitting.questions)
-    place = min(max(request.values.get("question", 1, type=whole), 1), count)
+def _page(sitting: Sitting) -> str:
     if "end" in request.args:
         return render_template("checks/end.html", sitting=sitting, is_complete=shown_questions.is_complete)
+    place = min(max(request.args.get("question", 1, type=whole), 1), len(sitting.questions))
     is_all = "all" in request.args
-    page = render_template(
+    return _questions(sitting, range(1, len(sitting.questions) + 1) if is_all else [place], is_all=is_all)
+
+
+def _questions(
+    sitting: Sitting,
+    places: Sequence[int],
+    *,
+    is_all: bool,
+    typed: Mapping[str, Any] | None = None,
+    known: Mapping[str, str] | None = None,
+    faults: Mapping[str, str] | None = None,
+) -> str:
+    """A page with the questions at these places, counted from 1. What was typed stays where it is no answer."""
+    versions = {key: shown_questions.version_of(answer) for key, answer in sitting.answers.items()}
+    return render_template(
         "checks/attempt.html",
         sitting=sitting,
-        place=place,
-        shown=sitting.questions if is_all else [sitting.questions[place - 1]],
+        place=places[0],
+        shown=[sitting.questions[place - 1] for place in places],
         is_all=is_all,
-        error=error,
+        answers={**sitting.answers, **(typed or {})},
+        versions={**versions, **(known or {})},
+        faults=faults or {},
     )
-    return page, 422 if error else 200
 
 
 @bp.post("/check-attempts/<attempt_id>")
 @allow(SIGNED_IN)
 def save_attempt(attempt_id: str) -> ResponseReturnValue:
-    """Saves the answers of a page, and goes on to `go`: the number of a question, `end`, or nothing (`stay`)."""
+    """Saves the answers of a page, and goes on to `go`: the number of a question, `end`, or nothing (`stay`, for the
+    script, in JSON). Asks where another page has saved other answers since this one was loaded, or a text is none."""
     by, go = current_actor(), request.form.get("go", "end")
     sitting = queries.get_sitting(attempt_id, by=by)
-    answers = answers_in(request.form, sitting.questions)
-    try:
-        is_saved = attempt_actions.save_answers(attempt_id, answers, by=by, at=clock.now())
-    except Invalid as error:
-        return _page(queries.get_sitting(attempt_id, by=by), error.message)
+    answers, known = answers_in(request.form, sitting.questions), known_in(request.form)
+    saved = attempt_actions.save_page(attempt_id, answers, known, by=by, at=clock.now())
     if go == "stay":
-        return "", 204 if is_saved else 409
-    if not is_saved:
+        if saved is None:
+            return "", 409
+        return jsonify(saved=saved.versions, differing=list(saved.differing), faults=saved.faults)
+    if saved is None:
         return redirect(url_for(".attempt", attempt_id=attempt_id), 303)
+    if saved.faults or saved.differing:
+        sitting = queries.get_sitting(attempt_id, by=by)
+    if saved.faults:
+        places = [place for place, one in enumerate(sitting.questions, 1) if str(one.id) in answers]
+        known |= saved.versions
+        is_all = len(places) > 1
+        page = _questions(sitting, places, is_all=is_all, typed=answers, known=known, faults=saved.faults)
+        return page, 422
+    if saved.differing:
+        return render_template(
+            "checks/differing.html",
+            sitting=sitting,
+            rows=[
+                {
+                    "question": one,
+                    "version": shown_questions.version_of(sitting.answer(one)),
+                    "stored": shown_questions.words_of(one, sitting.answer(one)),
+                    "mine": shown_questions.words_of(one, saved.differing[str(one.id)]),
+                    "fields": [
+                        (name, value)
+                        for name, value in request.form.items(multi=True)
+                        if name == f"q{one.id}" or name.startswith(f"q{one.id}-")
+                    ],
+                }
+                for one in sitting.questions
+                if str(one.id) in saved.differing
+            ],
+            go=go,
+        ), 409
     if go.isdecimal():
         return redirect(url_for(".attempt", attempt_id=attempt_id, question=go), 303)
     return redirect(url_for(".attempt", attempt_id=attempt_id, end=1), 303)

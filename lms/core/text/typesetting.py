@@ -1,9 +1,11 @@
 """Documents on paper: typst sets them as PDF/A-2a and PDF/UA-1, with fonts of the product's own installation only.
 
 The same content gives the same bytes: nothing is read from the clock, the system's fonts or the network. Characters
-that no installed font has are found before a document is set, such as before a certificate gets its number.
+that no installed font has are found before a document is set: a certificate is refused before it gets its number, in
+all else a box is drawn for them (`drawable`).
 """
 
+import re
 import threading
 import time
 import unicodedata
@@ -12,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 import typst
@@ -158,6 +160,7 @@ def _too_late(template: Path, began: float, phase: str) -> TypesettingTimeout:
     return TypesettingTimeout()
 
 
+BOX = "□"
 FONT_KINDS = frozenset({".ttf", ".otf", ".ttc", ".otc"})
 
 # Characters that are never drawn but affect their neighbours: joiners, breaks, direction.
@@ -283,6 +286,37 @@ def missing_signs(text: str, fonts: Coverage) -> tuple[str, ...]:
         alone = [sign for sign in cluster if not any(_has(font, sign) for font in fonts)]
         missing.update(dict.fromkeys(alone or [cluster]))
     return tuple(missing)
+
+
+def box_of(fonts: Coverage) -> str:
+    """The sign that stands for a character that no font has: a box, or a question mark where no font has that."""
+    return "?" if missing_signs(BOX, fonts) else BOX
+
+
+def drawable(content: Any, fonts: Coverage) -> tuple[Any, bool]:
+    """A text, or the texts of lists and mappings, with a box in the place of what no font has; and whether anything was
+    replaced. A character of several, such as an emoji of a family, is one box."""
+    if isinstance(content, str):
+        missing = missing_signs(content, fonts)
+        if not missing:
+            return content, False
+        text, box = unicodedata.normalize("NFC", content), box_of(fonts)
+        for sign in missing:
+            text = text.replace(sign, box)
+        return re.sub(f"{re.escape(box)}[\ufe0e\ufe0f]?(?:\u200d{re.escape(box)}[\ufe0e\ufe0f]?)*", box, text), True
+    if isinstance(content, dict):
+        parts = {name: drawable(value, fonts) for name, value in content.items()}
+        return {name: part for name, (part, _changed) in parts.items()}, any(c for _part, c in parts.values())
+    if isinstance(content, list | tuple):
+        values = [drawable(value, fonts) for value in content]
+        return [part for part, _changed in values], any(changed for _part, changed in values)
+    return content, False
+
+
+def replaced_words(fonts: Coverage) -> str:
+    """What a document says of the boxes in it."""
+    sign = box_of(fonts)
+    return _("“%(sign)s” replaces characters that no installed font has. The page on screen shows them.", sign=sign)
 
 
 def named(signs: Sequence[str], limit: int = 5) -> str:

@@ -110,12 +110,13 @@ def lecture_picture(lecture_id: int) -> ResponseReturnValue:
 
 
 def _picture(card: cards.Card) -> ResponseReturnValue:
-    """The picture; where the fonts lack a character of it, that of the programme: nothing is printed as a box."""
+    """The picture; where the fonts lack most of its title, that of the programme."""
     is_site = request.endpoint == "dashboards.site_picture"
     try:
-        if not is_site and not cards.can_be_drawn(card):
+        drawn = card if is_site else cards.drawable_card(card)
+        if drawn is None:
             return redirect(url_for("dashboards.site_picture"))
-        png = cards.draw_card(card)
+        png = cards.draw_card(drawn)
     except CannotRender:
         if is_site:
             raise

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unicodedata import normalize
 
 from flask import g
 
@@ -14,7 +13,7 @@ from lms.certificates.pdf.script_detection import language_of
 from lms.core.base.settings import organiser_in
 from lms.core.text.i18n import _
 from lms.core.text.punctuation import gap
-from lms.core.text.typesetting import Coverage, can_draw, coverage, font_folders, missing_signs, tongue, typeset
+from lms.core.text.typesetting import can_draw, coverage, drawable, font_folders, replaced_words, tongue, typeset
 from lms.core.time import clock
 from lms.reports.documents.model import Picture, ReportDocument, Section, Table
 from lms.reports.documents.wording import as_at, written
@@ -23,9 +22,6 @@ from lms.web.pages.pictures import ticks
 from lms.web.pages.time import language_name, number, organiser_zone, viewer_zone, whole_number
 
 TEMPLATE = Path(__file__).parents[1] / "design" / "document.typ"
-MISSING = "?"
-"""Replaces a character that no installed font has. One name does not stop a report, and a note says so."""
-
 
 FALLBACK = "en"
 _WANTED = "paper_language"
@@ -56,11 +52,9 @@ def pdf_of(out: ReportDocument) -> bytes:
         out = replace(out, note=gap().join(filter(None, [why, out.note])))
     folders = font_folders()
     fonts = coverage(folders)
-    content, changed = _drawable(_content(out), fonts)
+    content, changed = drawable(_content(out), fonts)
     if changed:
-        content["footnotes"].append(
-            _("“?” replaces characters that no installed font has. The page on screen shows them.")
-        )
+        content["footnotes"].append(replaced_words(fonts))
     content["tongues"] = _tongues(content, content["tongue"]["lang"])
     return typeset(TEMPLATE, {"out": json.dumps(content, ensure_ascii=False, sort_keys=True)}, folders)
 
@@ -143,24 +137,3 @@ def _table(table: Table) -> dict[str, Any]:
         "rows": [[written(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in rows],
         "has_foot": table.foot is not None,
     }
-
-
-def _drawable(content: Any, fonts: Coverage) -> tuple[Any, bool]:
-    """The content with what cannot be drawn replaced, and whether anything was."""
-    if isinstance(content, str):
-        missing = missing_signs(content, fonts)
-        if not missing:
-            return content, False
-        text = normalize("NFC", content)
-        for sign in missing:
-            text = text.replace(sign, MISSING)
-        return text, True
-    if isinstance(content, dict):
-        parts = {name: _drawable(value, fonts) for name, value in content.items()}
-        return {name: part for name, (part, _changed) in parts.items()}, any(
-            changed for _part, changed in parts.values()
-        )
-    if isinstance(content, list):
-        drawable = [_drawable(value, fonts) for value in content]
-        return [part for part, _changed in drawable], any(changed for _part, changed in drawable)
-    return content, False

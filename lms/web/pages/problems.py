@@ -146,6 +146,8 @@ def _on_http(app: Flask) -> None:
                 "The form was sent from another site. Open the page on this site and send the form again."
             ),
         }.get(reason, _("This form has expired. Go back, reload the page and send it again."))
+        if request.accept_mimetypes.best == "application/json":  # a script of a page: it says it where one writes
+            return {"detail": _("This page has expired. Open it again; what you wrote is kept."), "expired": True}, 400
         return _page(400, detail)
 
     @app.errorhandler(HTTPException)
