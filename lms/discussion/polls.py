@@ -57,7 +57,7 @@ class PollView:
 
 
 def _first_answers(poll_ids: Sequence[int]) -> Any:
-    """The answers to these polls, one a person: of merged people, the one that was given last comes first and counts."""
+    """The answers to these polls, one a person: of merged people, the one that was given last is first and counts."""
     rank = func.row_number().over(
         partition_by=(PollAnswer.poll_id, _Member.canonical_id),
         order_by=(PollAnswer.answered_ms.desc(), PollAnswer.person_id),
@@ -263,8 +263,8 @@ _STORE = text(
 
 
 def write_ballots(connection: Connection, ballots: Sequence[Ballot]) -> list[bool]:
-    """Stores answers inside the running transaction, each in place of the person's earlier one. Returns for each whether
-    its poll is open: answers to others are not stored."""
+    """Stores answers inside the running transaction, each in place of the person's earlier one. Returns for each
+    whether its poll is open: answers to others are not stored."""
     poll_ids = sorted({ballot.poll_id for ballot in ballots})
     locked = select(Poll.id).where(Poll.id.in_(poll_ids), Poll.state == PollState.OPEN).order_by(Poll.id)
     is_open = set(connection.execute(locked.with_for_update(read=True)).scalars())

@@ -204,7 +204,9 @@ def _time_words(elapsed_ms: int, planned_minutes: int) -> str:
     elapsed = whole_minutes(elapsed_ms)
     left = planned_minutes - elapsed
     if left >= 0:
-        return _n("%(num)s minute done, %(left)s left", "%(num)s minutes done, %(left)s left", elapsed, left=number(left))
+        return _n(
+            "%(num)s minute done, %(left)s left", "%(num)s minutes done, %(left)s left", elapsed, left=number(left)
+        )
     return _n(
         "%(num)s minute done, %(over)s more than planned",
         "%(num)s minutes done, %(over)s more than planned",
