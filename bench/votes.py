@@ -60,7 +60,8 @@ class Voting:
 
     def __init__(self, audience: Audience) -> None:
         self.audience = audience
-        self.people = range(1, len(audience.joins) + 1)
+        self.asker = len(audience.joins)
+        self.people = range(1, self.asker)  # nobody votes for their own question
         with opened(audience.folder, audience.url):
             take_enrolments(people_file(len(audience.joins)))
             self.questions, self.polls = [self._ask(), self._ask()], [self._open_poll(), self._open_poll()]
@@ -126,7 +127,7 @@ class Voting:
 
     def _ask(self) -> int:
         return actions.ask_question(
-            self.audience.lecture_id, "Why?", is_anonymous=False, person_id=1, by=ADMINISTRATOR, at=clock.now()
+            self.audience.lecture_id, "Why?", is_anonymous=False, person_id=self.asker, by=ADMINISTRATOR, at=clock.now()
         )
 
     def _open_poll(self) -> int:

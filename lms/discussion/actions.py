@@ -17,7 +17,7 @@ from lms.core.database.session import action, db, one_at_a_time, read
 from lms.core.text.i18n import _
 from lms.core.text.typed_text import checked_words
 from lms.discussion.models import LectureQuestion, QuestionState, RaisedHand
-from lms.discussion.queries import forget_shared, get_access, get_settings
+from lms.discussion.queries import asker_id, forget_shared, get_access, get_settings
 from lms.discussion.rules import (
     MOST_HANDS,
     MOST_OPEN,
@@ -138,9 +138,12 @@ def vote_for(lecture_id: int, question_id: int, *, person_id: int, by: Actor, at
 
     The snapshot has it within `STANDS_MS`: counting again for each vote would cost more than the vote.
 
-    Raises NotFound, Forbidden, and Refused where the room is not open or the question was answered.
+    Raises NotFound, Forbidden, and Refused where the room is not open, or the question was answered or is the person's
+    own.
     """
     _check_takes_part(lecture_id, person_id, by=by, at=at)
+    if asker_id(lecture_id, question_id) == person_id:
+        raise Refused(_("You cannot vote for your own question."))
     db.session.rollback()  # the group must not wait for what was read here
     state = group_writer("votes", write_votes).write(Vote(lecture_id, question_id, person_id))
     if state is None:

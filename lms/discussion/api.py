@@ -140,7 +140,7 @@ def ask(lecture_id: int, sent: dict[str, Any]) -> Any:
 @bp.input(ForWhomIn, arg_name="sent")
 @bp.output(QuestionOut)
 def vote(lecture_id: int, question_id: int, sent: dict[str, Any]) -> Any:
-    """Votes for an open question. A second vote changes nothing."""
+    """Votes for an open question of somebody else. A second vote changes nothing."""
     person_id = _person(sent["email"])
     actions.vote_for(lecture_id, question_id, person_id=person_id, by=current_actor(), at=clock.now())
     return _read(lecture_id, question_id, person_id)
@@ -315,7 +315,7 @@ def show_poll(lecture_id: int, poll_id: int, body: dict[str, Any]) -> Any:  # no
 @bp.input(BallotIn, arg_name="sent")
 @bp.output(PollOut)
 def answer_poll(lecture_id: int, poll_id: int, sent: dict[str, Any]) -> Any:
-    """Answers an open poll, once. The same answer again changes nothing, another one is refused."""
+    """Answers an open poll. Another answer replaces the one before until the poll is closed."""
     person_id = _person(sent["email"])
     by, at = current_actor(), clock.now()
     polls.answer_poll(lecture_id, poll_id, sent["options"], person_id=person_id, by=by, at=at)

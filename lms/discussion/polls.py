@@ -1,6 +1,5 @@
-"""Polls of a lecture: made and opened by staff, answered once a person, and counted from the answers."""
+"""Polls of a lecture: made and opened by staff, answered by people until they close, and counted from the answers."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,9 +57,10 @@ class PollView:
 
 
 def _first_answers(poll_ids: Sequence[int]) -> Any:
-    """The answers to these polls, one a person: of merged people, the first one counts."""
+    """The answers to these polls, one a person: of merged people, the one that was given last is first and counts."""
     rank = func.row_number().over(
-        partition_by=(PollAnswer.poll_id, _Member.canonical_id), order_by=(PollAnswer.answered_ms, PollAnswer.person_id)
+        partition_by=(PollAnswer.poll_id, _Member.canonical_id),
+        order_by=(PollAnswer.answered_ms.desc(), PollAnswer.person_id),
     )
     ranked = (
         select(PollAnswer.poll_id, _Member.canonical_id.label("person_id"), PollAnswer.choices, rank.label("place"))
@@ -93,7 +93,7 @@ def _views(polls: Sequence[Poll], *, is_staff: bool, person_id: int | None) -> l
     if ids and person_id is not None:
         query = select(PollAnswer.poll_id, PollAnswer.choices).join(_Member, _Member.id == PollAnswer.person_id)
         query = query.where(_Member.canonical_id == person_id, PollAnswer.poll_id.in_(ids))
-        chosen = dict(read(query.order_by(PollAnswer.answered_ms.desc())))
+        chosen = dict(read(query.order_by(PollAnswer.answered_ms, PollAnswer.person_id.desc())))  # the last one counts
     views = []
     for poll in polls:
         sets = counted[poll.id]
@@ -255,49 +255,33 @@ class Ballot(NamedTuple):
     answered_ms: int
 
 
-_INSERT = text(
+_STORE = text(
     "INSERT INTO poll_answer (poll_id, person_id, choices, answered_ms) "
-    "VALUES (:poll_id, :person_id, :choices, :answered_ms) ON CONFLICT (poll_id, person_id) DO NOTHING"
+    "VALUES (:poll_id, :person_id, :choices, :answered_ms) ON CONFLICT (poll_id, person_id) "
+    "DO UPDATE SET choices = excluded.choices, answered_ms = excluded.answered_ms"
 )
-_ANSWERS = {
-    "sqlite": text(
-        "SELECT poll_id, person_id, choices FROM poll_answer WHERE poll_id = :poll_id "
-        "AND person_id IN (SELECT value FROM json_each(:people))"
-    ),
-    "postgresql": text(
-        "SELECT poll_id, person_id, choices FROM poll_answer WHERE poll_id = :poll_id AND person_id = ANY(:people)"
-    ),
-}
 
 
-def write_ballots(connection: Connection, ballots: Sequence[Ballot]) -> list[int | None]:
-    """Stores answers inside the running transaction. Answers for each with the choices that the person has then: the
-    first ones sent; null where the poll is not open."""
+def write_ballots(connection: Connection, ballots: Sequence[Ballot]) -> list[bool]:
+    """Stores answers inside the running transaction, each in place of the person's earlier one. Returns for each
+    whether its poll is open: answers to others are not stored."""
     poll_ids = sorted({ballot.poll_id for ballot in ballots})
     locked = select(Poll.id).where(Poll.id.in_(poll_ids), Poll.state == PollState.OPEN).order_by(Poll.id)
     is_open = set(connection.execute(locked.with_for_update(read=True)).scalars())
-    rows = sorted({ballot[:2]: ballot for ballot in reversed(ballots) if ballot.poll_id in is_open}.values())
-    if rows:
-        connection.execute(_INSERT, [row._asdict() for row in rows])
-    stored: dict[tuple[int, int], int] = {}
-    dialect = connection.dialect.name
-    for poll_id in is_open:
-        people = [row.person_id for row in rows if row.poll_id == poll_id]
-        given = {"poll_id": poll_id, "people": json.dumps(people) if dialect == "sqlite" else people}
-        for of_poll, person_id, choices in connection.execute(_ANSWERS[dialect], given):
-            stored[of_poll, person_id] = choices
-    return [stored.get(ballot[:2]) for ballot in ballots]
+    rows = sorted({ballot[:2]: ballot for ballot in ballots if ballot.poll_id in is_open}.values())
+    if rows:  # in one order in every process, so that groups never wait in a circle
+        connection.execute(_STORE, [row._asdict() for row in rows])
+    return [ballot.poll_id in is_open for ballot in ballots]
 
 
 def answer_poll(
     lecture_id: int, poll_id: int, options: Sequence[int], *, person_id: int, by: Actor, at: datetime
 ) -> None:
-    """Answers an open poll by group commit: returns once it is committed. The same answer again changes nothing.
+    """Answers an open poll, or changes the answer, by group commit: returns once it is committed.
 
     The snapshot has it within `STANDS_MS`.
 
-    Raises NotFound, Forbidden, Invalid (`options`), and Refused where the room or the poll is not open, or the person
-    has given another answer.
+    Raises NotFound, Forbidden, Invalid (`options`), and Refused where the room or the poll is not open.
     """
     lecture = get_lecture(lecture_id, by=by)
     check_takes_part(lecture, find_enrolment(lecture.series_id, person_id), at)
@@ -310,12 +294,8 @@ def answer_poll(
         raise Invalid("options", several if poll.is_several else single)
     choices = sum(1 << place for place in places)
     db.session.rollback()  # the group must not wait for what was read here
-    ballot = Ballot(poll_id, person_id, choices, clock.to_ms(at))
-    stored = group_writer("ballots", write_ballots).write(ballot)
-    if stored is None:
+    if not group_writer("ballots", write_ballots).write(Ballot(poll_id, person_id, choices, clock.to_ms(at))):
         raise Refused(_("This poll is closed."))
-    if stored != choices:
-        raise Refused(_("You have already answered this poll."))
 
 
 def close_polls(lecture_id: int, *, at: datetime) -> None:

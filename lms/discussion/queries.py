@@ -212,6 +212,12 @@ def get_question(
     return _views(rows, is_staff=access.is_staff, person_id=access.person_id, parts=parts)[0]
 
 
+def asker_id(lecture_id: int, question_id: int) -> int | None:
+    """Who asked a question of a lecture; null where there is none. Its callers check who asks."""
+    query = select(_Asker.canonical_id).join(LectureQuestion, LectureQuestion.person_id == _Asker.id)
+    return read_value(query.where(LectureQuestion.lecture_id == lecture_id, LectureQuestion.id == question_id))
+
+
 @dataclass(frozen=True)
 class SharedDiscussion:
     """The discussion that all people in a room see: the most voted open questions, those answered last, how many there

@@ -7,7 +7,7 @@ from flask import Blueprint, flash, jsonify, redirect, render_template, request,
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core.base.errors import DomainError, Forbidden, Invalid, NotFound
+from lms.core.base.errors import DomainError, Forbidden, Invalid, NotFound, Refused
 from lms.core.base.roles import Role
 from lms.core.text.i18n import _, _p
 from lms.core.time import clock
@@ -44,6 +44,8 @@ def _answer(lecture_id: int, work: Callable[[], dict[str, Any]]) -> ResponseRetu
     if _wants_json():
         try:
             return jsonify(work())
+        except Invalid as error:
+            return jsonify(detail=error.message, field=error.faults[0].field), error.status
         except DomainError as error:
             return jsonify(detail=error.message), error.status
     try:
@@ -124,7 +126,7 @@ def ask(lecture_id: int) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @throttle_votes
 def vote(lecture_id: int, question_id: int) -> ResponseReturnValue:
-    """Votes for a question. A second vote changes nothing."""
+    """Votes for a question of somebody else. A second vote changes nothing."""
     by, at = current_actor(), clock.now()
 
     def work() -> dict[str, Any]:
@@ -240,7 +242,15 @@ def make_poll(lecture_id: int) -> ResponseReturnValue:
             polls.change_poll(lecture_id, poll_id, "open", by=by, at=at)
         return {"done": True}
 
-    return _answer(lecture_id, work)
+    if _wants_json():
+        return _answer(lecture_id, work)
+    try:
+        work()
+    except Invalid as error:
+        return _page(lecture_id, 422, poll_typed=request.form, poll_fault=error.faults[0])
+    except Refused as error:
+        flash(error.message, "wrong")
+    return _back(lecture_id)
 
 
 @bp.get("/lectures/<int:lecture_id>/polls/part")
@@ -269,7 +279,7 @@ def change_poll(lecture_id: int, poll_id: int) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @throttle_votes
 def answer_poll(lecture_id: int, poll_id: int) -> ResponseReturnValue:
-    """Answers a poll with one `option` or several, counted from 0."""
+    """Answers an open poll with one `option` or several, counted from 0, in place of an earlier answer."""
     by, at = current_actor(), clock.now()
 
     def work() -> dict[str, Any]:

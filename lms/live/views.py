@@ -32,6 +32,7 @@ from lms.people.queries.countries import country_names
 from lms.recordings.caption_files import Cue, paragraphs, write_subrip, write_webvtt
 from lms.recordings.queries import caption_languages, find_deletion, replay_captions
 from lms.slides.panel import presenter_values, shared_slides_json, slides_values
+from lms.speakers.queries import list_speakers
 from lms.streaming.addresses import check_media_address, media_address
 from lms.streaming.queries import find_recordings, list_chapters
 from lms.streaming.tokens import MEDIA
@@ -74,6 +75,7 @@ def room(lecture_id: int) -> ResponseReturnValue:
         counted_words=_counted_words(view),
         others=_other_conditions(view),
         shows_link=_shows_link(view),
+        speakers=list_speakers(lecture_id),
         media=media_address(lecture_id, at=view.at),
         offline_ms=OFFLINE_MS,
         **_slides(view),
@@ -202,8 +204,15 @@ def _time_words(elapsed_ms: int, planned_minutes: int) -> str:
     elapsed = whole_minutes(elapsed_ms)
     left = planned_minutes - elapsed
     if left >= 0:
-        return _("%(elapsed)s minutes done, %(left)s left", elapsed=number(elapsed), left=number(left))
-    return _("%(elapsed)s minutes done, %(over)s more than planned", elapsed=number(elapsed), over=number(-left))
+        return _n(
+            "%(num)s minute done, %(left)s left", "%(num)s minutes done, %(left)s left", elapsed, left=number(left)
+        )
+    return _n(
+        "%(num)s minute done, %(over)s more than planned",
+        "%(num)s minutes done, %(over)s more than planned",
+        elapsed,
+        over=number(-left),
+    )
 
 
 def _audience_words(current: Audience) -> str:

@@ -1,10 +1,13 @@
 // Questions and raised hands in the room. What all see alike comes with the room's snapshot; only what one does oneself is
 // sent to the server. Staff get the queue as the server draws it.
+import { joinTabs } from "./watching/tabs.js";
+
 const room = document.getElementById("room");
 const panel = document.getElementById("discussion");
 const byId = (id) => document.getElementById(id);
 const SECONDS = 4;
 const QUEUE_SECONDS = 5;
+const DRAW_MS = 4000; // within which pages ask for a poll that was opened
 const ANNOUNCE_SECONDS = 30; // so often at most new questions are announced
 const SHOWN_OPEN = 20; // in the snapshot
 const written = new Intl.NumberFormat(document.documentElement.lang || "en");
@@ -39,7 +42,7 @@ function fill(item, question) {
   setText(item.querySelector(".answer"), question.answer);
   item.querySelector(".answer").hidden = !question.answer;
   const form = item.querySelector("form");
-  const canVote = Boolean(form) && question.state === "open";
+  const canVote = Boolean(form) && question.state === "open" && !own.has(String(question.id));
   if (form) {
     form.hidden = !canVote;
     form.querySelector(".vote").setAttribute("aria-describedby", `talk-asked-${question.id}`);
@@ -109,29 +112,40 @@ function showPolls(polls) {
     if (options[0].votes === null || bars.length !== options.length) continue;
     options.forEach((option, place) => {
       bars[place].querySelector("rect").setAttribute("width", option.percent);
-      setText(bars[place].querySelector("b"), written.format(option.votes));
+      setText(bars[place].querySelector(":scope > b"), written.format(option.votes));
     });
   }
   if (!isNew) return;
-  setTimeout(drawPolls, Math.random() * 4000);
-  if (polls.some(({ id, state }) => state === "open" && !before.includes(`${id} open`))) say(panel.dataset.poll);
+  setTimeout(drawPolls, Math.random() * DRAW_MS);
+  const opened = polls.find(({ id, state }) => state === "open" && !before.includes(`${id} open`));
+  if (opened) say(panel.dataset.poll.replace("{poll}", () => opened.text));
   if (polls.some(({ id, state }) => state !== "open" && before.includes(`${id} open`))) say(panel.dataset.closed);
 }
 
-async function drawPolls() {
+function showPart(part, isThere) {
+  part.hidden = !isThere;
+  const link = document.querySelector(`.jumps [href="#${part.id}"]`);
+  if (link) link.parentElement.hidden = !isThere;
+}
+
+async function drawPolls(isSent = false) {
   const place = byId("talk-polls");
-  const form = place.querySelector("form:has(:checked)");
+  const form = isSent ? null : place.querySelector("form:has(:checked)");
   try {
     const answer = await fetch(place.dataset.url, { headers: { Accept: "text/html" } });
     if (!answer.ok) return;
     const chosen = form ? [...form.querySelectorAll(":checked")].map(({ id }) => id) : [];
     const focus = place.contains(document.activeElement) ? document.activeElement : null;
     const poll = focus?.closest("li")?.dataset.id;
+    const wasOpen = place.querySelector("details[open]");
     place.innerHTML = await answer.text();
+    showPart(byId("polls"), place.firstElementChild);
+    if (wasOpen && byId(wasOpen.id)) byId(wasOpen.id).open = true;
     for (const id of chosen) if (byId(id)) byId(id).checked = true;
-    if (focus) (byId(focus.id) || place.querySelector(`[data-id="${poll}"] h3`))?.focus(); // the form of an answer is gone
+    const again = byId(focus?.id) || place.querySelector(`[data-id="${poll}"] :is([type=submit], h3)`); // a closed poll has no form
+    if (focus) again?.focus();
   } catch (error) {
-    setTimeout(drawPolls, 5000);
+    setTimeout(drawPolls, 5000, isSent);
   }
 }
 
@@ -188,11 +202,29 @@ async function post(form, submitter) {
     const body = isJson ? await answer.json() : {};
     if (answer.ok) return body;
     if (body.expired) keepWritten();
-    say(body.detail || panel.dataset.wait);
+    tellFault(form, body.detail || panel.dataset.wait, body.field);
   } catch (error) {
-    say(panel.dataset.lost);
+    tellFault(form, panel.dataset.lost);
   }
   return null;
+}
+
+// Why a form was refused stands in it, and is spoken; the field that is wrong has the focus
+function tellFault(form, text, name = "") {
+  const place = form.querySelector("[data-part=fault]") || panel.querySelector("#talk > [data-part=fault]");
+  if (!place) return say(text);
+  setText(place, text);
+  const field = name && form.querySelector(`[name="${CSS.escape(name)}"]`);
+  if (field) {
+    field.setAttribute("aria-invalid", "true");
+    field.focus();
+  }
+  document.dispatchEvent(new CustomEvent("say", { detail: text }));
+}
+
+function forgetFault(form) {
+  for (const place of [...form.querySelectorAll("[data-part=fault]"), ...panel.querySelectorAll("#talk > [data-part=fault]")]) setText(place, "");
+  for (const field of form.querySelectorAll("[aria-invalid=true]")) field.setAttribute("aria-invalid", "false");
 }
 
 const done = {
@@ -213,7 +245,7 @@ const done = {
     say(panel.dataset.voted);
   },
   async poll(body) {
-    await drawPolls();
+    await drawPolls(true);
     say(body.detail); // after what is drawn, as a reader may speak only the first of two changes
   },
   hand(body) {
@@ -227,6 +259,7 @@ async function submit(event) {
   event.preventDefault();
   if (form.dataset.sending) return;
   form.dataset.sending = "yes";
+  forgetFault(form);
   const body = await post(form, event.submitter);
   delete form.dataset.sending;
   if (body && done[form.dataset.do]) done[form.dataset.do](body, form);
@@ -250,7 +283,17 @@ function keep(queue, sent) {
   const fields = [...queue.querySelectorAll("[id]:is(input, textarea, select)")]
     .filter((field) => !(sent && sent.contains(field)) && isChanged(field))
     .map(({ id, value, checked }) => ({ id, value, checked }));
+  const faults = [...queue.querySelectorAll("form [data-part=fault]:not(:empty)")].map((place) => {
+    const field = place.closest("form").querySelector("[aria-invalid=true]") || place.closest("form").querySelector("[id]:is(input, textarea)");
+    return { id: field.id, isWrong: field.getAttribute("aria-invalid"), text: place.textContent };
+  });
   return () => {
+    for (const { id, isWrong, text } of faults) {
+      const place = byId(id)?.form.querySelector("[data-part=fault]");
+      if (!place) continue;
+      setText(place, text);
+      byId(id).setAttribute("aria-invalid", isWrong);
+    }
     for (const id of open) if (byId(id)) byId(id).open = true;
     for (const { id, value, checked } of fields) if (byId(id)) Object.assign(byId(id), { value, checked });
   };
@@ -272,7 +315,8 @@ async function refresh(sent = null) {
   if (bare === drawn || (isWriting() && !sent)) return;
   const isFirst = !drawn;
   drawn = bare;
-  const focus = queue.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+  const active = queue.contains(document.activeElement) ? document.activeElement : null;
+  const focus = active && active.dataset.focus;
   const before = waitingIds();
   const restore = keep(queue, sent);
   queue.innerHTML = text;
@@ -319,6 +363,20 @@ function connectMoments() {
   }
 }
 
+// The column scrolls in itself: a jump within it leaves the picture where it is
+function connectJumps() {
+  document.querySelector(".jumps")?.addEventListener("click", (event) => {
+    const part = event.target.hash && document.querySelector(event.target.hash);
+    if (!part) return;
+    event.preventDefault();
+    const top = document.querySelector(".jumps").offsetHeight;
+    byId("column").scrollTop += part.getBoundingClientRect().top - byId("column").getBoundingClientRect().top - top;
+    part.querySelector("[tabindex='-1']").focus({ preventScroll: true });
+  });
+}
+
+joinTabs();
+connectJumps();
 if (panel) {
   restoreWritten();
   panel.addEventListener("submit", submit);

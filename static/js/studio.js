@@ -95,19 +95,22 @@ function tellTrouble(name) {
   if (name && !sources.microphone) say(name);
 }
 
+// A button that says in words whether its device is on
+function showDevice(id, isReady, isOn) {
+  const button = byId(id);
+  button.disabled = !isReady;
+  button.dataset.is = isOn ? "on" : "off";
+  setText(button.lastElementChild, button.dataset[button.dataset.is]);
+}
+
 function buttons() {
   const isLive = isSending();
   const isReady = Boolean(sources && sources.microphone);
   byId("cover").hidden = isReady;
-  const microphone = byId("microphone");
-  const { dataset } = microphone;
-  microphone.disabled = !isReady;
-  dataset.is = sources && sources.isMuted ? "off" : "on";
-  setText(microphone.lastElementChild, dataset[dataset.is]);
-  for (const id of ["camera", "screen"]) {
-    byId(id).setAttribute("aria-pressed", isReady && Boolean(sources.pictures[id]));
-    byId(id).disabled = !isReady || (id === "screen" && !navigator.mediaDevices.getDisplayMedia);
-  }
+  showDevice("microphone", isReady, !(sources && sources.isMuted));
+  showDevice("camera", isReady, !isReady || Boolean(sources.pictures.camera));
+  byId("screen").setAttribute("aria-pressed", isReady && Boolean(sources.pictures.screen));
+  byId("screen").disabled = !isReady || !navigator.mediaDevices.getDisplayMedia;
   const isRehearsing = session && !isLive;
   setText(byId("rehearse"), isRehearsing ? byId("rehearse").dataset.stop : byId("rehearse").dataset.start);
   byId("rehearse").disabled = isBusy || !isReady;

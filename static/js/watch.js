@@ -5,6 +5,7 @@ import { connectChapters, connectControls, showPlaying } from "./watching/contro
 import { hasNewer, Line } from "./watching/line.js";
 import { followReplay } from "./watching/replay.js";
 import { offerSoundTest } from "./watching/sound-test.js";
+import { connectTranscript } from "./watching/transcript.js";
 
 const room = document.getElementById("room");
 const byId = (id) => document.getElementById(id);
@@ -434,6 +435,7 @@ function mount() {
   connectControls(stage, video, toggle);
   connectChapters(video);
   connectCaptions(video);
+  connectTranscript(video);
   if (stage.dataset.watched) countReplay();
   for (const name of ["playing", "volumechange"]) video.addEventListener(name, tell);
   video.addEventListener("play", () => { isStopped = isHeld = false; });

@@ -1,9 +1,10 @@
-"""Polls: one answer a person, results when they are shown, and countries only with five answers."""
+"""Polls: one answer a person that can change, results when they are shown, and countries only with five answers."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from lms.people.actions.merging import merge_people
 from lms.people.models import Person
 from tests.discussion.test_questions import Hall
 from tests.factories import Make
+from tests.forms import token_in
 
 OPTIONS = ("Wallet", "Card", "Bank transfer")
 
@@ -51,23 +53,23 @@ def hall(client: FlaskClient, make: Make, monkeypatch: pytest.MonkeyPatch) -> Po
     return Polling(client, make)
 
 
-def test_a_poll_is_opened_answered_once_and_closed(hall: Polling) -> None:
+def test_a_poll_is_opened_answered_and_closed_and_an_answer_is_changed_until_then(hall: Polling) -> None:
     poll = hall.make_poll()
     assert hall.shared() == []
     with pytest.raises(NotFound):
         hall.answer(hall.ada, poll, 0)
     hall.step(poll, "open")
-    hall.answer(hall.ada, poll, 1)
-    hall.answer(hall.ada, poll, 1)
-    with pytest.raises(Refused, match="already answered"):
-        hall.answer(hall.ada, poll, 0)
+    for option in (0, 1, 1):
+        hall.answer(hall.ada, poll, option)
     assert [(one["answers"], one["options"][1]["votes"]) for one in hall.shared()] == [(1, None)]
     hall.step(poll, "show")
     hall.answer(hall.grace, poll, 0)
     assert [option["votes"] for option in hall.shared()[0]["options"]] == [1, 1, 0]
     hall.step(poll, "close")
-    with pytest.raises(Refused, match="closed"):
-        hall.answer(hall.person("Linus"), poll, 0)
+    for late in (hall.person("Linus"), hall.ada):
+        with pytest.raises(Refused, match="closed"):
+            hall.answer(late, poll, 2)
+    assert [option["votes"] for option in hall.shared()[0]["options"]] == [1, 1, 0]
     assert (hall.shared()[0]["state"], hall.shared()[0]["answers"]) == ("closed", 2)
 
 
@@ -112,6 +114,76 @@ def test_merged_people_answer_once_and_few_of_a_country_are_not_listed(hall: Pol
         assert [row.code for row in polls.countries_of(db.session.get_one(Poll, poll))] == ["PE"]
 
 
+def test_of_merged_people_the_answer_given_last_counts_and_is_marked(hall: Polling) -> None:
+    poll, twin = hall.make_poll(), hall.person("Ada L.")
+    hall.step(poll, "open")
+    hall.answer(twin, poll, 0)
+    hall.answer(hall.ada, poll, 1)
+    with hall.make.app.app_context():
+        by = hall.make.administrator()
+        merge_people(hall.ada.public_id, twin.public_id, reason="twice", is_confirmed=True, by=by, at=clock.now())
+
+    def seen() -> tuple[int, list[int] | None, list[int] | None]:
+        with hall.make.app.app_context():
+            mine = polls.get_poll(hall.id, poll, by=hall.make.actor(hall.ada), at=clock.now())
+            return mine.answers, polls.get_poll(hall.id, poll, by=hall.staff, at=clock.now()).votes, mine.chosen
+
+    assert seen() == (1, [0, 1, 0], [1])
+    hall.answer(hall.ada, poll, 2)
+    assert seen() == (1, [0, 0, 1], [2])
+
+
+def test_the_form_of_an_open_poll_marks_the_answer_and_a_closed_poll_has_none(hall: Polling) -> None:
+    poll = hall.make_poll()
+    hall.step(poll, "open")
+    hall.make.sign_in(hall.client, hall.ada)
+
+    def part() -> str:
+        return hall.client.get(f"/lectures/{hall.id}/polls/part").text
+
+    assert ("The poll is open" in part(), "Send answer" in part(), "checked" in part()) == (True, True, False)
+    hall.answer(hall.ada, poll, 1)
+    assert "Change answer" in part()
+    assert re.findall(r'id="poll-\d+-(\d)"[^>]* checked', part()) == ["1"]
+    assert part().count("Your answer<") == 1
+    hall.step(poll, "close")
+    assert ("The poll is closed" in part(), "<form" in part(), part().count("Your answer<")) == (True, False, 1)
+
+
+def test_open_polls_stand_before_the_last_closed_one_and_earlier_ones_fold(hall: Polling) -> None:
+    first, second, third = (hall.make_poll() for _number in range(3))
+    for poll in (first, second, third):
+        hall.step(poll, "open")
+    hall.step(third, "close")
+    hall.make.sign_in(hall.client, hall.ada)
+
+    def order() -> list[list[int]]:
+        shown = hall.client.get(f"/lectures/{hall.id}/polls/part").text.split("<details")
+        return [[int(number) for number in re.findall(r'data-testid="poll" data-id="(\d+)"', text)] for text in shown]
+
+    assert order() == [[second, first], [third]]
+    for poll in (first, second):
+        hall.step(poll, "close")
+    assert order() == [[third], [second, first]]
+
+
+def test_a_refused_poll_comes_back_as_it_was_written_with_the_reason_beside_it(hall: Polling) -> None:
+    hall.make.sign_in(hall.client, hall.teacher)
+    path = f"/lectures/{hall.id}/polls"
+    sent = {
+        "csrf_token": token_in(hall.client.get(f"/lectures/{hall.id}/questions").text),
+        "text": "Which?",
+        "options": "A",
+    }
+    told = hall.client.post(path, data=sent, headers={"Accept": "application/json"})
+    assert (told.status_code, told.json) == (422, {"detail": "Enter 2 to 8 different options.", "field": "options"})
+    page = hall.client.post(path, data=sent)
+    assert page.status_code == 422
+    assert re.search(r'id="poll-fault"[^>]*>Enter 2 to 8 different options\.<', page.text)
+    assert re.search(r'id="poll-options"[^>]* aria-invalid="true">A</textarea>', page.text)
+    assert 'value="Which?"' in page.text
+
+
 def test_the_file_of_polls_has_countries_only_where_nobody_is_found(hall: Polling) -> None:
     poll, draft = hall.make_poll(options=("=Wallet", "Card")), hall.make_poll()
     hall.step(poll, "open")
@@ -137,20 +209,21 @@ def test_the_file_of_polls_has_countries_only_where_nobody_is_found(hall: Pollin
     assert hall.client.get(path).status_code == 403
 
 
-@pytest.mark.databases
-def test_ballots_of_a_group_keep_the_first_answer(hall: Polling) -> None:
+@pytest.mark.databases(differs=True)
+def test_ballots_of_a_group_keep_the_last_answer(hall: Polling) -> None:
     poll = hall.make_poll()
     hall.step(poll, "open")
 
     @action
-    def write() -> list[int | None]:
+    def write() -> list[bool]:
         sent = [(hall.ada.id, 1), (hall.grace.id, 2), (hall.ada.id, 4)]
         ballots = [polls.Ballot(poll, person, choices, 1) for person, choices in sent]
         return polls.write_ballots(db.session.connection(), [*ballots, polls.Ballot(999, hall.ada.id, 1, 1)])
 
     with hall.make.app.app_context():
-        assert write() == [1, 2, 1, None]
-        assert write() == [1, 2, 1, None]
+        for _time in range(2):
+            assert write() == [True, True, True, False]
+            assert polls.get_poll(hall.id, poll, by=hall.staff, at=clock.now()).votes == [0, 1, 1]
 
 
 def test_pages_and_api_of_polls(hall: Polling) -> None:
@@ -163,7 +236,9 @@ def test_pages_and_api_of_polls(hall: Polling) -> None:
     assert hall.client.post(f"{one}/open", json={}, headers=teacher).json["state"] == "open"
     voted = hall.client.post(f"{one}/vote", json={"options": [1]}, headers=ada)
     assert (voted.status_code, voted.json["chosen"], voted.json["options"][1]["votes"]) == (200, [1], None)
-    assert hall.client.post(f"{one}/vote", json={"options": [0]}, headers=ada).status_code == 409
+    changed = hall.client.post(f"{one}/vote", json={"options": [0]}, headers=ada)
+    assert (changed.status_code, changed.json["chosen"], changed.json["answers"]) == (200, [0], 1)
+    assert hall.client.post(f"{one}/vote", json={"options": [1]}, headers=ada).status_code == 200
     assert hall.client.post(f"{one}/close", json={}, headers=teacher).json["options"][1]["votes"] == 1
     hall.make.sign_in(hall.client, hall.ada)
     for page in ("room", "questions", "polls/part"):

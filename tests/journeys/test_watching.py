@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from lms.catalogue.actions.pauses import pause_lecture, resume_lecture
 from lms.catalogue.actions.states import end_lecture, start_lecture
@@ -212,6 +212,11 @@ def test_from_the_countdown_to_the_replay(
     page.wait_for_function("() => document.getElementById('video').currentTime >= 12", timeout=20_000)
     ada.is_accessible("room, replay")
 
+    page.get_by_role("link", name="Transcript", exact=True).click()
+    passage = page.locator("#transcript a")
+    passage.click()
+    page.wait_for_function("() => Math.abs(document.getElementById('video').currentTime - 5) < 3")
+    expect(passage).to_have_attribute("aria-current", "true")
     page.get_by_test_id("captions").select_option("fr")
     page.get_by_test_id("transcript").click()
     ada.is_accessible("transcript")

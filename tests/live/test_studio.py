@@ -64,6 +64,29 @@ def test_staff_see_who_watches_and_from_where(studio: Studio) -> None:
     assert studio.audience()["others"] == "2 more countries: 2"
 
 
+def test_the_time_is_told_in_whole_minutes_and_one_of_them_is_a_minute(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.post("/stream")
+    began, planned = clock.now(), studio.lecture.duration_minutes
+    for minutes, words in (
+        (1, f"1 minute done, {planned - 1} left"),
+        (planned + 1, f"{planned + 1} minutes done, 1 more than planned"),
+    ):
+        monkeypatch.setattr(clock, "now", lambda minutes=minutes: began + timedelta(minutes=minutes, seconds=5))
+        studio.make.sign_in(studio.client, studio.teacher)
+        assert studio.audience()["time"] == words
+
+
+def test_camera_and_microphone_say_in_words_whether_they_are_on(studio: Studio) -> None:
+    page = studio.client.get(f"{studio.path}/room").text
+    for name in ("Microphone", "Camera"):
+        button = re.search(rf'<button[^>]* id="{name.lower()}"[^>]*>', page)
+        assert button
+        assert f'data-on="{name} on" data-off="{name} off"' in button[0]
+        assert "aria-pressed" not in button[0]
+
+
 def test_a_page_that_was_opened_early_learns_that_the_room_is_open(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
