@@ -191,7 +191,7 @@ def _answers(text: str) -> tuple[QuestionKind, dict[str, Any], list[str]]:
 
 
 def _notes(text: str, kind: QuestionKind) -> list[str]:
-    """What of the answers is not kept, in words: feedback for one of them, and shares that are neither all nor none."""
+    """Returns what of the answers is not kept, in words: feedback for one of them, and shares between none and all."""
     notes = []
     if any(comment.strip() for comment in re.findall(r"#([^~=#]*)", text)):
         notes.append(_("The feedback for each answer is left out."))

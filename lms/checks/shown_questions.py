@@ -104,10 +104,7 @@ def checked_answer(question: ShownQuestion, sent: Answer) -> Answer:
         case QuestionKind.TRUE_FALSE if isinstance(sent, bool):
             return sent
         case QuestionKind.NUMBER if isinstance(sent, int | float | str) and not isinstance(sent, bool):
-            line = clean_line(str(sent))
-            if line and decimal_of(line) is None:
-                raise Invalid(f"answers.{question.id}", _("Enter a number in digits."))
-            return line or None
+            return _checked_number(str(sent), f"answers.{question.id}")
         case QuestionKind.SHORT_TEXT if isinstance(sent, str):
             return clean_line(sent)[:MAX_OPTION] or None
         case QuestionKind.MATCHING if _are_places(sent, count, len(question.matches)):
@@ -116,6 +113,13 @@ def checked_answer(question: ShownQuestion, sent: Answer) -> Answer:
             return sent if any(place is not None for place in sent) else None
     field = f"answers.{question.id}"
     raise Invalid(field, _("This is not an answer to this question."))
+
+
+def _checked_number(text: str, field: str) -> str | None:
+    line = clean_line(text)
+    if line and decimal_of(line) is None:
+        raise Invalid(field, _("Enter a number in digits."))
+    return line or None
 
 
 def _is_index(sent: object, count: int) -> bool:

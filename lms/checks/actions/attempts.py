@@ -109,9 +109,9 @@ def save_answers(
 
 @dataclass(frozen=True)
 class SavedPage:
-    """What became of the answers of a page, by the id of their question as text. `versions`: of the answers that are
-    stored as the page has them. `differing`: the page's own answers to questions that were answered elsewhere since it
-    was loaded. `faults`: why a text is no answer."""
+    """The result of saving a page, by the id of its questions as text. `versions`: of the answers that are stored as
+    the page has them. `differing`: the page's own answers to questions that were answered elsewhere since it was
+    loaded. `faults`: why a text is no answer."""
 
     versions: dict[str, str] = field(default_factory=dict)
     differing: dict[str, Any] = field(default_factory=dict)
@@ -188,15 +188,15 @@ def submit_overdue(*, at: datetime | None = None) -> int:
 @action
 def _submit_some(*, at: datetime) -> int:
     late = select(Attempt.id, Attempt.check_id).join(Check, Check.id == Attempt.check_id).where(overdue(at))
-    found = read(late.order_by(Attempt.check_id, Attempt.id).limit(STEP))
-    for check_id in sorted({row.check_id for row in found}):
+    late_attempts = read(late.order_by(Attempt.check_id, Attempt.id).limit(STEP))
+    for check_id in sorted({row.check_id for row in late_attempts}):
         hold_check(check_id)
-    ids = [row.id for row in found]  # whose end was moved meanwhile is not late any more
+    ids = [row.id for row in late_attempts]  # whose end was moved meanwhile is not late any more
     query = select(Attempt).join(Check, Check.id == Attempt.check_id).where(Attempt.id.in_(ids), overdue(at))
     locked = query.order_by(Attempt.id).with_for_update(of=Attempt).execution_options(populate_existing=True)
     for attempt in db.session.scalars(locked):
         hand_in(attempt, at=at)
-    return len(found)
+    return len(late_attempts)
 
 
 @action

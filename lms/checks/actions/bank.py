@@ -213,7 +213,7 @@ def confirm_questions(slug: str, file_id: str, *, by: Actor, at: datetime) -> Im
 def read_questions(
     slug: str, format: str | None, content: bytes, size: int, *, lane: Lane = QUESTIONS, by: Actor
 ) -> list[dict[str, Any]]:
-    """What the reader of a format gives of a file. Raises as `import_questions`."""
+    """Reads the questions of a file, as the reader of its format gives them. Raises as `import_questions`."""
     get_series_to_edit(slug, by=by)
     format = checked_format(format, content, size)
     return read_foreign(lane, FORMATS[format], content)
@@ -320,7 +320,7 @@ def _texts_of(series: Series, file: ReadFile) -> tuple[ImportAnswer, list[tuple[
 
 
 def _notes(item: Mapping[str, Any]) -> list[str]:
-    """What of a question is not kept, named by its line."""
+    """Returns what of a question is not kept, named by its line."""
     return [_("Line %(line)s: %(reason)s", line=item["line"], reason=note) for note in item.get("notes", ())]
 
 

@@ -237,16 +237,17 @@ def set_extra_time(slug: str, email: str, percent: int | None, *, by: Actor, at:
 def _move_limits(series_id: int, person_id: int, *, at: datetime) -> None:
     """Moves the end of the open attempts of a person, merged records included. One whose time is over is handed in as
     it was saved: nobody goes on with it."""
-    own = Check.series_id == series_id, Attempt.person_id.in_(members(person_id)), Attempt.state == AttemptState.OPEN
-    begun = select(Attempt.check_id).join(Check, Check.id == Attempt.check_id).where(*own)
+    people = members(person_id)
+    is_open = Check.series_id == series_id, Attempt.person_id.in_(people), Attempt.state == AttemptState.OPEN
+    begun = select(Attempt.check_id).join(Check, Check.id == Attempt.check_id).where(*is_open)
     for check_id in sorted(set(read_column(begun))):
         hold_check(check_id)
-    hand_in_overdue(*own, at=at)
+    hand_in_overdue(*is_open, at=at)
     query = (
         select(Attempt, CheckVersion.content)
         .join(Check, Check.id == Attempt.check_id)
         .join(CheckVersion, CheckVersion.id == Attempt.version_id)
-        .where(*own)
+        .where(*is_open)
         .order_by(Attempt.id)
     )
     percent = extra_percent_of(series_id, person_id)

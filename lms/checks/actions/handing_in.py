@@ -1,8 +1,8 @@
 """Hands in attempts, and notes who could see the right answers before the rules of a check change.
 
-Whoever begins, saves or hands in an attempt holds the row of its check together with the others (`hold_check`); who
-changes the check, or makes it a draft again, holds it alone. So nobody is between two sets of rules. The check is
-always locked before its attempts.
+Those who begin, save or hand in attempts hold the row of the check together (`hold_check`); who changes the check, or
+makes it a draft again, holds it alone. So an attempt goes by the rules before the change or by those after it. The
+check is always locked before its attempts.
 """
 
 from datetime import datetime

@@ -127,8 +127,8 @@ def attempts_of(check_ids: Collection[int], person_id: int) -> dict[int, list[At
 
 def extra_percent_of(series_id: int, person_id: int) -> int:
     """How much more time a person has in the timed checks of a series, in percent: of merged records the most."""
-    own = ExtraTime.series_id == series_id, ExtraTime.person_id.in_(members(person_id))
-    return read_value(select(func.max(ExtraTime.percent)).where(*own)) or 0
+    is_theirs = ExtraTime.series_id == series_id, ExtraTime.person_id.in_(members(person_id))
+    return read_value(select(func.max(ExtraTime.percent)).where(*is_theirs)) or 0
 
 
 def own_checks(checks: Sequence[Check], person_id: int | None, *, at: datetime) -> list[OwnCheck]:
@@ -196,7 +196,7 @@ class Sitting:
 
     @property
     def answers(self) -> dict[str, Any]:
-        """What is saved for each question, by its id as text."""
+        """The saved answer to each question, by its id as text."""
         return {str(one.id): self.answer(one) for one in self.questions}
 
     @property

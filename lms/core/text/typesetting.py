@@ -314,7 +314,7 @@ def drawable(content: Any, fonts: Coverage) -> tuple[Any, bool]:
 
 
 def replaced_words(fonts: Coverage) -> str:
-    """What a document says of the boxes in it."""
+    """The footnote of a document with boxes in it."""
     sign = box_of(fonts)
     return _("“%(sign)s” replaces characters that no installed font has. The page on screen shows them.", sign=sign)
 
