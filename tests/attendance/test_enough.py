@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.replays import credit_due_replays, record_played
@@ -35,6 +35,7 @@ from lms.core.database.session import db
 from lms.core.time import clock
 from lms.live.queries import get_room, list_reaches
 from lms.people.models import Person
+from lms.reports.recounted_outcomes import outcome_differences
 from tests.factories import Make
 
 BEGAN = datetime(2026, 11, 4, 6, 0, tzinfo=UTC)
@@ -160,6 +161,7 @@ def test_who_was_told_that_the_minutes_are_enough_has_attended(make: Make) -> No
     assert [room.needed_ms // 60_000 for room in said] == [6] * 5, "what is needed never rises"
     there.end(68)
     assert (there.outcome(), there.outcome(there.ben)) == (Outcome.ATTENDED, Outcome.ATTENDED)
+    assert outcome_differences() == []
     assert there.explanation() == "15 of 68 minutes, enough within the planned 10 minutes: attended"
     assert there.explanation(there.ben) == "60 of 68 minutes: attended"
     assert there.room(70).closing_words == (
@@ -309,6 +311,27 @@ def test_the_certificate_counts_on_it_while_the_lecture_goes_on(make: Make) -> N
     there.watch(there.ben, 0, 5)
     standings = standings_of(there.series.id, [there.ada.id, there.ben.id], at=minute(40))
     assert {id_: one.can_be_earned for id_, one in standings.items()} == {there.ada.id: True, there.ben.id: False}
+
+
+@pytest.mark.databases
+@pytest.mark.usefixtures("context")
+def test_the_second_count_decides_again_what_is_enough(make: Make) -> None:
+    """It names the lecture where a credit was written by another rule, either way."""
+    there = Overrun(make)
+    pause_lecture(there.id, by=SYSTEM, at=minute(4))
+    resume_lecture(there.id, by=SYSTEM, at=minute(24))
+    there.watch(there.ada, 3, 30)
+    there.watch(there.ben, 26, 40)
+    there.end(88)
+    assert (there.outcome(), there.outcome(there.ben)) == (Outcome.ATTENDED, Outcome.PARTIAL)
+    assert outcome_differences() == []
+    lecture = db.session.get_one(Lecture, there.id)
+    said = [f"lecture {there.id}: outcomes that are not what the minutes give: 1"]
+    make.change(lecture, keeps_enough=False)
+    assert outcome_differences() == said
+    make.change(lecture, keeps_enough=True)
+    db.session.execute(update(Credit).where(Credit.person_id == there.ben.id).values(outcome=Outcome.ATTENDED))
+    assert outcome_differences() == said
 
 
 def said_on(client: FlaskClient, paths: Iterable[str]) -> list[str]:
