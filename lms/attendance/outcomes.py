@@ -65,16 +65,11 @@ def compute_outcome(
         if source is not Source.GROUP:
             alone.append(piece)
     total = span.length_ms
-    united = span.count(piece[:2] for piece in there)
+    united, seen, is_kept = _judge(there, span, min_percent)
     present = rules.length(united)
-    is_kept = _is_kept(there, span, min_percent)
-    seen = rules.outcome(present, total, min_percent, is_kept=is_kept)
     main_source = Source.LIVE
-    if len(alone) < len(there):
-        alone_ms = rules.length(span.count(piece[:2] for piece in alone))
-        without = rules.outcome(alone_ms, total, min_percent, is_kept=is_kept and _is_kept(alone, span, min_percent))
-        if not alone or without is not seen:
-            main_source = Source.GROUP
+    if len(alone) < len(there) and (not alone or _judge(alone, span, min_percent).outcome is not seen):
+        main_source = Source.GROUP
     if replayed and seen is not Outcome.ATTENDED:
         with_replay_ms = rules.length(span.count([*united, *replayed]))
         with_replay = rules.outcome(with_replay_ms, total, min_percent)
@@ -98,12 +93,22 @@ def compute_outcome(
     )
 
 
-def _is_kept(pieces: Iterable[PresenceInterval], span: Span, min_percent: int) -> bool:
-    """Whether a lecture runs over in which these pieces, none of a replay, were enough within its planned length."""
-    if not span.runs_over:
-        return False
-    planned_ms = rules.length(span.count_in_plan(piece.planned for piece in pieces))
-    return planned_ms > 0 and rules.reaches(planned_ms, span.plan_ms, min_percent)
+class _Judged(NamedTuple):
+    united: list[rules.Interval]
+    outcome: Outcome
+    is_kept: bool
+
+
+def _judge(pieces: Sequence[PresenceInterval], span: Span, min_percent: int) -> _Judged:
+    """Returns what pieces, none of a replay, amount to: clipped and united, their outcome, and whether a lecture runs
+    over in which they were enough within its planned length."""
+    united = span.count(piece[:2] for piece in pieces)
+    is_kept = False
+    if united and span.runs_over:
+        planned_ms = rules.length(span.count_in_plan(piece.planned for piece in pieces))
+        is_kept = rules.reaches(planned_ms, span.plan_ms, min_percent)
+    outcome = rules.outcome(rules.length(united), span.length_ms, min_percent, is_kept=is_kept)
+    return _Judged(united, outcome, is_kept)
 
 
 class CreditValues(NamedTuple):

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, select
 
@@ -72,11 +72,11 @@ def _wrong_credits(lecture_id: int) -> Iterator[int]:
 
 
 def _times_of(lecture_id: int) -> _Times:
-    columns = (Lecture.actual_start, Lecture.actual_end, Lecture.duration_minutes, Lecture.keeps_enough)
-    first, last, minutes, keeps_enough = db.session.execute(select(*columns).where(Lecture.id == lecture_id)).one()
-    query = select(LecturePause.started_at, LecturePause.ended_at).where(
-        LecturePause.lecture_id == lecture_id, LecturePause.withdrawn_at.is_(None)
-    )
+    times: tuple[Any, ...] = (Lecture.actual_start, Lecture.actual_end)
+    lecture = select(*times, Lecture.duration_minutes, Lecture.keeps_enough).where(Lecture.id == lecture_id)
+    first, last, minutes, keeps_enough = db.session.execute(lecture).one()
+    ends: tuple[Any, ...] = (LecturePause.started_at, LecturePause.ended_at)
+    query = select(*ends).where(LecturePause.lecture_id == lecture_id, LecturePause.withdrawn_at.is_(None))
     pauses = [(max(begin, first), min(end or last, last)) for begin, end in db.session.execute(query)]
     paused = [(_ms(begin), _ms(end)) for begin, end in pauses if begin < end]
     length = _ms(last) - _ms(first) - sum(end - begin for begin, end in paused)
@@ -89,14 +89,14 @@ def _ms(moment: datetime) -> int:
 
 def _presence_by_person(lecture_id: int) -> dict[int, list[_Span | None]]:
     """When people were seen in a lecture, replays apart; null for a sum without times."""
-    columns = (Person.canonical_id, Presence.joined_ms, Presence.left_ms, Presence.stated_ms)
-    here: tuple[ColumnElement[bool], ...] = (Presence.lecture_id == lecture_id, Presence.source != Source.REPLAY)
-    known = select(*columns).join(Person, Person.id == Presence.person_id).where(*here)
+    columns: tuple[Any, ...] = (Person.canonical_id, Presence.joined_ms, Presence.left_ms, Presence.stated_ms)
+    is_counted: tuple[ColumnElement[bool], ...] = (Presence.lecture_id == lecture_id, Presence.source != Source.REPLAY)
+    known = select(*columns).join(Person, Person.id == Presence.person_id).where(*is_counted)
     found_out = (
         select(*columns)
         .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)
         .join(Person, Person.id == UnmatchedAttendee.person_id)
-        .where(*here)
+        .where(*is_counted)
     )
     seen: dict[int, list[_Span | None]] = defaultdict(list)
     for query in (known, found_out):
