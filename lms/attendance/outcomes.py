@@ -21,7 +21,8 @@ _NO_SOURCES: dict[str, list[Any]] = {"sources": [], "intervals": [], "by_source"
 class ComputedOutcome:
     """The outcome of one person in one lecture, from presence and from what was set by hand.
 
-    `is_credited`: whether a credit is written of it.
+    `is_credited`: whether a credit is written of it. `needed_ms` is what makes *attended*: of a lecture that runs over,
+    for who had enough within its planned length, what was needed of that (`is_kept`).
     """
 
     present_ms: int
@@ -30,6 +31,8 @@ class ComputedOutcome:
     source: Source
     rejoins: int
     is_credited: bool
+    needed_ms: int = 0
+    is_kept: bool = False
 
 
 def compute_outcome(
@@ -43,39 +46,41 @@ def compute_outcome(
     """Clips, unites and decides. Replay counts only where all the rest does not reach the threshold; its pieces are no
     rejoins. Less than a minute of it and nothing else is no presence, unless it reaches the threshold.
 
+    The threshold is the share of the lecture's length, or, of what was seen within its planned length (replay apart),
+    the share of that: then it counts as attended, however long the lecture goes on (ADR 128).
+
     `by_hand` is the outcome of a correction, which wins; without one, who is not counted is absent. The source is
     *group* where what was seen otherwise would not have given the same outcome, *replay* where it took the replay,
     *manual* where only a correction made it, else *live* (which reports of meeting systems are too).
     """
-    there: list[rules.Interval] = []
-    alone: list[rules.Interval] = []
+    there: list[PresenceInterval] = []
+    alone: list[PresenceInterval] = []
     replayed: list[rules.Interval] = []
     for piece in presence:
-        interval, source = (piece.joined_ms, piece.left_ms), piece.source
+        source = piece.source
         if source is Source.REPLAY:
-            replayed.append(interval)
+            replayed.append(piece[:2])
             continue
-        there.append(interval)
+        there.append(piece)
         if source is not Source.GROUP:
-            alone.append(interval)
+            alone.append(piece)
     total = span.length_ms
-    united = span.count(there)
+    united, seen, is_kept = _judge(there, span, min_percent)
     present = rules.length(united)
     main_source = Source.LIVE
-    if len(alone) < len(there):
-        without = rules.outcome(rules.length(span.count(alone)), total, min_percent)
-        if not alone or without is not rules.outcome(present, total, min_percent):
-            main_source = Source.GROUP
-    if replayed and rules.outcome(present, total, min_percent) is not Outcome.ATTENDED:
-        with_replay_ms = rules.length(span.count(there + replayed))
-        is_attended = rules.outcome(with_replay_ms, total, min_percent) is Outcome.ATTENDED
-        is_glance = not present and with_replay_ms < durations.MINUTE_MS and not is_attended
+    if len(alone) < len(there) and (not alone or _judge(alone, span, min_percent).outcome is not seen):
+        main_source = Source.GROUP
+    if replayed and seen is not Outcome.ATTENDED:
+        with_replay_ms = rules.length(span.count([*united, *replayed]))
+        with_replay = rules.outcome(with_replay_ms, total, min_percent)
+        is_glance = not present and with_replay_ms < durations.MINUTE_MS and with_replay is not Outcome.ATTENDED
         if with_replay_ms > present and not is_glance:
-            present, main_source = with_replay_ms, Source.REPLAY
+            present, main_source, seen = with_replay_ms, Source.REPLAY, with_replay
     if by_hand is not None:
         decided, main_source = by_hand, main_source if present else Source.MANUAL
     else:
-        decided = rules.outcome(present, total, min_percent) if is_counted else Outcome.ABSENT
+        decided = seen if is_counted else Outcome.ABSENT
+    is_kept = is_kept and decided is Outcome.ATTENDED
     return ComputedOutcome(
         present_ms=present,
         percent_tenths=durations.percent_tenths(present, total),
@@ -83,7 +88,27 @@ def compute_outcome(
         source=main_source,
         rejoins=max(span.count_stays(united) - 1, 0),
         is_credited=by_hand is not None or (is_counted and present > 0),
+        needed_ms=rules.needed_ms(span.plan_ms if is_kept else total, min_percent),
+        is_kept=is_kept,
     )
+
+
+class _Judged(NamedTuple):
+    united: list[rules.Interval]
+    outcome: Outcome
+    is_kept: bool
+
+
+def _judge(pieces: Sequence[PresenceInterval], span: Span, min_percent: int) -> _Judged:
+    """Returns what pieces, none of a replay, amount to: clipped and united, their outcome, and whether a lecture runs
+    over in which they were enough within its planned length."""
+    united = span.count(piece[:2] for piece in pieces)
+    is_kept = False
+    if united and span.runs_over:
+        planned_ms = rules.length(span.count_in_plan(piece.planned for piece in pieces))
+        is_kept = rules.reaches(planned_ms, span.plan_ms, min_percent)
+    outcome = rules.outcome(rules.length(united), span.length_ms, min_percent, is_kept=is_kept)
+    return _Judged(united, outcome, is_kept)
 
 
 class CreditValues(NamedTuple):
@@ -131,7 +156,7 @@ class AttendanceOutcome:
 
     `by_source` has them by what saw the person: of a report its system, of a group its place.
     `start_ms` and `length_ms` are the lecture's, `whole_ms` is its length with its pauses,
-    `needed_percent` is the share that makes *attended*. `source` is that of the credit, `sources` are all.
+    `needed_ms` is how much makes *attended* for the person. `source` is that of the credit, `sources` are all.
     `is_invited`: nothing was seen of the person, who has not accepted the place that staff of the series gave: on pages
     and in mails not *absent*, which `outcome` is.
     """
@@ -139,7 +164,7 @@ class AttendanceOutcome:
     start_ms: int
     length_ms: int
     whole_ms: int
-    needed_percent: int
+    needed_ms: int
     present_ms: int
     percent_tenths: int
     outcome: Outcome
@@ -167,11 +192,6 @@ class AttendanceOutcome:
     def percent(self) -> float:
         """Percent with one decimal, rounded down."""
         return self.percent_tenths / 10
-
-    @property
-    def needed_ms(self) -> int:
-        """How much makes *attended*."""
-        return rules.needed_ms(self.length_ms, self.needed_percent)
 
     @property
     def is_settled(self) -> bool:
@@ -248,6 +268,7 @@ class OutcomeInputs:
             is_counted=is_counted,
             by_hand=by_hand.outcome if by_hand is not None else None,
         )
+        is_only_kept = computed.is_kept and not rules.reaches(computed.present_ms, span.length_ms, self.min_percent)
         sources = sorted({one.source for one in presence}, key=list(Source).index)
         if by_hand is not None and Source.MANUAL not in sources:
             sources.append(Source.MANUAL)
@@ -255,7 +276,7 @@ class OutcomeInputs:
             "start_ms": span.start,
             "length_ms": span.length_ms,
             "whole_ms": span.whole_ms,
-            "needed_percent": self.min_percent,
+            "needed_ms": computed.needed_ms,
             "present_ms": computed.present_ms,
             "percent_tenths": computed.percent_tenths,
             "outcome": computed.outcome,
@@ -271,13 +292,14 @@ class OutcomeInputs:
             "explanation": rules.explain(
                 present_ms=computed.present_ms,
                 length_ms=span.length_ms,
-                needed_ms=rules.needed_ms(span.length_ms, self.min_percent),
+                needed_ms=computed.needed_ms,
                 rejoins=computed.rejoins,
                 outcome=computed.outcome,
                 by_hand=by_hand.reason if by_hand is not None else None,
                 replay=computed.source is Source.REPLAY,
                 stated_ms=stated_ms(presence),
                 offline_ms=offline_ms(presence, span),
+                kept_of_ms=span.plan_ms if is_only_kept else 0,
                 group=self.places.get(person_id, "") if was_in_group(presence) else None,
                 aside="" if is_counted else self.exclusions.get(person_id, _("not enrolled")),
             ),

@@ -51,7 +51,8 @@ class PresenceInterval(NamedTuple):
     """One interval during which a person was seen, in milliseconds UTC.
 
     `system` is the one whose report says so, as `formats` name it, or `OFFLINE`; null for other sources. `stated_ms` is
-    the sum that a report states where it says no more: the interval is then what is certain of it.
+    the sum that a report states where it says no more: the interval is then what is certain of it, and `in_plan` what
+    is certain of it within the planned length, if anything is.
     """
 
     joined_ms: int
@@ -59,6 +60,14 @@ class PresenceInterval(NamedTuple):
     source: Source
     system: str | None = None
     stated_ms: int | None = None
+    in_plan: rules.Interval | None = None
+
+    @property
+    def planned(self) -> rules.Interval:
+        """The interval, of which the part within the planned length counts there."""
+        if self.stated_ms is None:
+            return self.joined_ms, self.left_ms
+        return self.in_plan or (self.joined_ms, self.joined_ms)
 
 
 @dataclass(frozen=True)
@@ -66,13 +75,15 @@ class Span:
     """The time within which presence counts: the actual one, or while it is not known the planned one.
 
     `length_ms` is what minutes are measured against, without the pauses: of a live lecture the planned length, or
-    longer. `pauses` are disjoint, in order, and within the span.
+    longer. `pauses` are disjoint, in order, and within the span. `plan_ms` is the planned length, within which enough
+    minutes are kept; 0 where they are not, because the lecture ended before that rule (ADR 128).
     """
 
     start: int
     end: int
     length_ms: int
     pauses: tuple[rules.Interval, ...] = ()
+    plan_ms: int = 0
 
     @property
     def paused_ms(self) -> int:
@@ -88,6 +99,20 @@ class Span:
         """Unites the intervals, and returns the parts within the lecture and outside its pauses."""
         return rules.leave_out(rules.clip(rules.unite(intervals), self.start, self.end), self.pauses)
 
+    @property
+    def runs_over(self) -> bool:
+        """Whether the lecture is longer than planned, so that what was enough within the planned length is kept."""
+        return 0 < self.plan_ms < self.length_ms
+
+    @property
+    def plan_end(self) -> int:
+        """When the planned length had passed since the actual start, without the pauses."""
+        return rules.moment_after(self.start, self.plan_ms, self.pauses)
+
+    def count_in_plan(self, intervals: Iterable[rules.Interval]) -> list[rules.Interval]:
+        """As `count`, of the parts within the planned length."""
+        return rules.clip(self.count(intervals), self.start, self.plan_end)
+
     def count_stays(self, counted: Sequence[rules.Interval]) -> int:
         """How often somebody came who was there in these intervals; a pause between two is no reason to come again."""
         return sum(stay not in self.pauses for stay in rules.unite([*counted, *self.pauses]))
@@ -95,7 +120,7 @@ class Span:
 
 def span_between(lecture: AnyLecture, start: datetime, end: datetime) -> Span:
     """The span of a lecture if it was given from `start` to `end`."""
-    return _span_between(start, end, list_pauses(lecture))
+    return _span_between(start, end, list_pauses(lecture), _plan_ms(lecture))
 
 
 def span_of(lecture: AnyLecture, now_ms: int | None = None) -> Span:
@@ -113,19 +138,25 @@ def _span_of(lecture: AnyLecture, all_pauses: Pauses, now_ms: int | None) -> Spa
     planned = lecture.duration_minutes * durations.MINUTE_MS
     if lecture.actual_start is None:
         start = clock.to_ms(lecture.starts_at) if lecture.starts_at is not None else 0
-        return Span(start, start + planned, planned)
+        return Span(start, start + planned, planned, plan_ms=planned)
     if lecture.actual_end is not None:
-        return _span_between(lecture.actual_start, lecture.actual_end, all_pauses)
+        return _span_between(lecture.actual_start, lecture.actual_end, all_pauses, _plan_ms(lecture))
     start = clock.to_ms(lecture.actual_start)
     end = max(now_ms if now_ms is not None else clock.to_ms(clock.now()), start)
     pauses = _within(all_pauses, start, end)
-    return Span(start, end, max(planned, end - start - rules.length(pauses)), pauses)
+    return Span(start, end, max(planned, end - start - rules.length(pauses)), pauses, planned)
 
 
-def _span_between(start: datetime, end: datetime, all_pauses: Pauses) -> Span:
+def _plan_ms(lecture: AnyLecture) -> int:
+    """The planned length, or 0 for a lecture that ended before enough minutes within it were kept."""
+    has_ended = lecture.actual_end is not None
+    return lecture.duration_minutes * durations.MINUTE_MS if lecture.keeps_enough or not has_ended else 0
+
+
+def _span_between(start: datetime, end: datetime, all_pauses: Pauses, plan_ms: int) -> Span:
     first, last = clock.to_ms(start), clock.to_ms(end)
     pauses = _within(all_pauses, first, last)
-    return Span(first, last, last - first - rules.length(pauses), pauses)
+    return Span(first, last, last - first - rules.length(pauses), pauses, plan_ms)
 
 
 def _within(all_pauses: Pauses, start: int, end: int) -> tuple[rules.Interval, ...]:
@@ -244,8 +275,11 @@ def intervals_in(lecture: Lecture) -> Iterable[list[rules.Interval]]:
     return _read(_INTERVALS, {"lecture_id": lecture.id}, spans, _BY_PERSON, lambda *row: row[:2]).values()
 
 
-def _interval(joined: int, left: int, stated: int | None, source: Source, system: str | None) -> PresenceInterval:
-    return PresenceInterval(joined, left, source, system, stated)
+def _interval(
+    joined: int, left: int, stated: int | None, source: Source, system: str | None,
+    in_plan: rules.Interval | None = None,
+) -> PresenceInterval:  # fmt: skip
+    return PresenceInterval(joined, left, source, system, stated, in_plan)
 
 
 _BY_LECTURE, _BY_PERSON = 0, 1
@@ -266,6 +300,8 @@ def _read(
             continue
         if stated is not None:
             span = spans[lecture_id]
+            if joined < left:  # else nobody knows when it was
+                saw.append(rules.certain(joined, left, stated, span.start, span.plan_end, span.pauses))
             joined, left = rules.certain(joined, left, stated, span.start, span.end, span.pauses)
         by_person.setdefault(row[by], []).append(make(joined, left, stated, *saw))
     for (key, joined, beat, *saw), received in beats.items():

@@ -87,6 +87,16 @@ def length(intervals: Iterable[Interval]) -> int:
     return sum(end - start for start, end in intervals)
 
 
+def moment_after(start: int, passed_ms: int, gaps: Iterable[Interval]) -> int:
+    """When so much time has passed since the start outside disjoint `gaps` that are in order."""
+    moment = start + passed_ms
+    for gap_start, gap_end in gaps:
+        if gap_start >= moment:
+            break
+        moment += max(gap_end - max(gap_start, start), 0)
+    return moment
+
+
 def first_of(intervals: Iterable[Interval], most_ms: int) -> list[Interval]:
     """The first milliseconds of disjoint intervals, `most_ms` at most."""
     taken: list[Interval] = []
@@ -191,13 +201,16 @@ def proven_beats(
     return [(seq, at) for seq, at in beats if start_ms <= at <= last]
 
 
-def outcome(present_ms: int, length_ms: int, min_percent: int) -> Outcome:
-    """Decided on exact milliseconds, not on the rounded percent."""
+def outcome(present_ms: int, length_ms: int, min_percent: int, *, is_kept: bool = False) -> Outcome:
+    """Decided on exact milliseconds, not on the rounded percent. `is_kept`: enough within the planned length."""
     if present_ms <= 0 or length_ms <= 0:
         return Outcome.ABSENT
-    if present_ms * 100 >= min_percent * length_ms:
-        return Outcome.ATTENDED
-    return Outcome.PARTIAL
+    return Outcome.ATTENDED if is_kept or reaches(present_ms, length_ms, min_percent) else Outcome.PARTIAL
+
+
+def reaches(present_ms: int, length_ms: int, min_percent: int) -> bool:
+    """Whether so much is the share of a length that makes *attended*."""
+    return present_ms * 100 >= min_percent * length_ms
 
 
 def needed_ms(length_ms: int, min_percent: int) -> int:
@@ -250,6 +263,7 @@ def explain(
     stated_ms: int | None = None,
     group: str | None = None,
     offline_ms: int = 0,
+    kept_of_ms: int = 0,
     aside: str = "",
 ) -> str:
     """The sum in words: "62 of 90 minutes, 2 rejoins: attended".
@@ -257,7 +271,8 @@ def explain(
     `by_hand` is the reason of a correction that decided the outcome; `aside` says why presence is not counted;
     `stated_ms` is what reports with sums only state, of which no more than the certain part is in `present_ms`;
     `group` is where it was watched in a group (empty: who knows where), null where it was not; `offline_ms` is what
-    only heartbeats say that a page kept while its line was down.
+    only heartbeats say that a page kept while its line was down; `kept_of_ms` is the planned length, where the lecture
+    counts as attended for what was enough within it alone.
     """
     minutes = say_minutes(present_ms, length_ms, needed_ms, rejoins)
     if (offline_minutes := durations.whole_minutes(offline_ms)) > 0:
@@ -275,6 +290,10 @@ def explain(
         minutes = _n("%(minutes)s, the certain part of %(num)s minute reported as a total",
                   "%(minutes)s, the certain part of %(num)s minutes reported as a total",
                   durations.whole_minutes(stated_ms), minutes=minutes)  # fmt: skip
+    if kept_of_ms:
+        minutes = _n("%(minutes)s, enough within the planned %(num)s minute",
+                  "%(minutes)s, enough within the planned %(num)s minutes",
+                  durations.whole_minutes(kept_of_ms), minutes=minutes)  # fmt: skip
     if by_hand is not None:
         return _("%(minutes)s: %(outcome)s, corrected (%(reason)s)", minutes=minutes, outcome=outcome_word(outcome),
                  reason=by_hand)  # fmt: skip

@@ -141,7 +141,8 @@ class SeriesCountry(Base):
 class Policy(Base):
     """One version of a series' policy. The newest holds for lectures not yet held; a held one keeps its own.
 
-    `min_percent`: share of a lecture's actual length for *attended*. `replay_days`: for how long
+    `min_percent`: share of a lecture's actual length for *attended*, or within the planned length of it (ADR 128).
+    `replay_days`: for how long
     the replay counts; 0: it does not.
     For the certificate: `min_lectures_percent`, the share of the lectures to attend, or in its place `min_lectures`,
     their number; `min_minutes`, what must have counted in all; `deadline`, the last day, in the organiser's zone, on
@@ -187,7 +188,9 @@ class Lecture(TranslatedTexts, Base):
     until then only they see it. `confirmed_at`: when somebody confirmed that it was held; then it is a session
     whatever was recorded. `invited_at`: since when everybody enrolled has its invitation for their calendar; only
     `enrolment` writes it. `paused_ms`: how long it was paused between its actual start and end, or while it is live in
-    the pauses that are over; null if it was never paused.
+    the pauses that are over; null if it was never paused. `keeps_enough`: who had enough minutes within its planned
+    length has attended it, however long it went on (ADR 128); set when it ends, and false where it ended before that
+    rule.
     """
 
     __tablename__ = "lecture"
@@ -215,6 +218,7 @@ class Lecture(TranslatedTexts, Base):
     actual_start: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     actual_end: Mapped[datetime | None] = mapped_column(UtcDateTime)
     paused_ms: Mapped[int | None]
+    keeps_enough: Mapped[bool] = mapped_column(default=False, server_default=false())
     policy_id: Mapped[int | None] = mapped_column(ForeignKey("policy.id"))
     held_unknown: Mapped[bool] = mapped_column(default=False, server_default=false())
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

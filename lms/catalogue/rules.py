@@ -112,6 +112,7 @@ class Station:
     actual_end: datetime | None
     recording_url: str | None
     paused_ms: int | None
+    keeps_enough: bool
     instructors: Sequence[Any] = ()
 
 

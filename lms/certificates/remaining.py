@@ -5,7 +5,8 @@ What remains for a person (ADR 91) is each of these that counts towards the cert
 - **Lectures to come**: scheduled, postponed, and drafts with a date to come.
 - **A live lecture** that can still count. It can for everybody while the time until its planned end is enough, or if
   its replay is being made and will count. After that it can for the enrolled whose presence so far is enough with the
-  time that is left; and for all enrolled where it has a meeting link, since nobody knows yet who is in the meeting.
+  time that is left, or was enough within its planned length (ADR 128); and for all enrolled where it has a meeting
+  link, since nobody knows yet who is in the meeting.
 - **Replays** of held lectures that count at this moment (`recordings.replays`), or are being made and will count: for
   people who have not attended that lecture and whose attendance of it was not corrected by hand.
 - **Held lectures that are not counted yet** (`awaited`): no session so far, and ended less than `AWAITED` ago. Their
@@ -22,7 +23,8 @@ from typing import Any, NamedTuple
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
-from lms.attendance.presence import span_of
+from lms.attendance.outcomes import compute_outcome
+from lms.attendance.presence import PresenceInterval, Span, span_of
 from lms.attendance.queries.persons import PersonAttendance
 from lms.attendance.rules import needed_ms
 from lms.catalogue.models import LectureState, Policy
@@ -259,7 +261,7 @@ class Standing:
 @dataclass(frozen=True)
 class Prospects:
     """The data besides states that decides what remains of some lectures: the `replays` that count or will, by lecture,
-    and how long somebody was present so far in live lectures of which that is known, by lecture."""
+    and how long somebody was present so far in live lectures of which that is known, by lecture (`counted_so_far`)."""
 
     replays: Mapping[int, OpenReplay] = field(default_factory=dict)
     present_ms: Mapping[int, int] = field(default_factory=dict)
@@ -433,6 +435,13 @@ def outlook_of(
         checks=prospects.checks.get(policy.series_id, ()),
         feedback=prospects.feedback.get(policy.series_id),
     )
+
+
+def counted_so_far(presence: Iterable[PresenceInterval], span: Span, min_percent: int) -> int:
+    """How long somebody was present so far in a live lecture: all of its length for who had enough of the planned one,
+    so that it counts however long it goes on."""
+    so_far = compute_outcome(presence, span=span, min_percent=min_percent)
+    return span.length_ms if so_far.is_kept else so_far.present_ms
 
 
 def _presence_needed(lecture: AnyLecture, min_percent: int, at: datetime) -> int:

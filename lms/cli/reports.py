@@ -80,10 +80,10 @@ def report_rebuild() -> None:
 
 @report.command("verify")
 def report_verify() -> None:
-    """Recounts every figure and the seats of every series from the rows. Exits with 1 on a difference."""
+    """Recounts outcomes, figures and the seats of every series from the rows. Exits with 1 on a difference."""
     from lms.enrolment.queries.seats import seat_differences
     from lms.nominations.queries.of_country import held_seats
-    from lms.reports import recount
+    from lms.reports import recount, recounted_outcomes
     from lms.reports.recounted_rows import RecountRows
     from lms.reports.rules import Slice
 
@@ -95,6 +95,11 @@ def report_verify() -> None:
         for line in lines:
             click.echo(line, err=True)
         click.echo(f"facts: {'agree' if not lines else f'{len(lines)} differ'}")
+        lines = recounted_outcomes.outcome_differences()
+        wrong += len(lines)
+        for line in lines:
+            click.echo(line, err=True)
+        click.echo(f"outcomes: {'agree' if not lines else f'{len(lines)} lectures differ'}")
         questions = [(Slice(), dimensions) for dimensions in recount.QUESTIONS]
         questions += [(slice_, ("country", "year")) for slice_ in recount.SLICES]
         for slice_, dimensions in questions:

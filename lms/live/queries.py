@@ -10,7 +10,7 @@ from sqlalchemy import select
 from lms.attendance.models.credits import Outcome
 from lms.attendance.outcomes import compute_outcome
 from lms.attendance.presence import Span, presence_of, span_of, spans_of, viewer_ids
-from lms.attendance.queries.outcomes import counted_ms
+from lms.attendance.queries.outcomes import outcome_so_far
 from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
 from lms.attendance.queries.viewers import count_viewers
 from lms.attendance.rules import needed_ms
@@ -38,7 +38,8 @@ from lms.streaming.queries import StreamStatus, find_open_session_of, stream_sta
 class Room:
     """A room as a person sees it. Minutes refer to the length of the lecture, planned until it is over.
 
-    `replay_days`: how long after the lecture its replay counts; 0 where it does not.
+    `replay_days`: how long after the lecture its replay counts; 0 where it does not. `runs_over`: the lecture is longer
+    than planned; `is_kept`: the person had enough minutes within the planned length, so that it counts as attended.
     """
 
     lecture: Lecture
@@ -52,6 +53,8 @@ class Room:
     needed_ms: int
     viewers: int
     at: datetime
+    runs_over: bool = False
+    is_kept: bool = False
     replay_days: int = 0
     replay: Replay | None = None
     resumes_at: datetime | None = None
@@ -59,10 +62,12 @@ class Room:
 
     @property
     def is_attended(self) -> bool:
-        """Whether the lecture was counted as attended; of a live one, whether the minutes suffice already."""
+        """Whether the lecture was counted as attended; of a live one, whether the minutes suffice already, however long
+        it goes on."""
         if self.result is not None:
             return self.result.outcome is Outcome.ATTENDED
-        return self.counted_ms >= self.needed_ms > 0
+        is_lasting = self.is_kept or not self.runs_over or self.state is RoomState.OVER
+        return is_lasting and self.counted_ms >= self.needed_ms > 0
 
     @property
     def is_settled(self) -> bool:
@@ -87,7 +92,7 @@ class Room:
 
     @property
     def reach(self) -> Reach | None:
-        """Whether the lecture can still be attended. Null unless it is live and minutes are still missing."""
+        """Whether the lecture can still be attended. Null unless it is live, and not attended whatever follows."""
         if self.state not in (RoomState.LIVE, RoomState.PAUSED) or not self.takes_part or self.is_attended:
             return None
         return Reach(
@@ -99,6 +104,7 @@ class Room:
             has_report=bool(self.lecture.join_url),
             replay_days=self.replay_days,
             resumes_at=self.resumes_at,
+            runs_over=self.runs_over,
         )
 
     @property
@@ -128,7 +134,8 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
     policy = policy_for(lecture)
     pause = find_pause(lecture)
     state = room_state(lecture, is_paused=pause is not None)
-    counted = counted_ms(lecture_id, by.person_id, at) if takes_part and by.person_id is not None else 0
+    counted = outcome_so_far(lecture_id, by.person_id, at) if takes_part and by.person_id is not None else None
+    needed = needed_ms(span.length_ms, policy.min_percent)
     result = None
     if state is RoomState.OVER and takes_part and by.person_id is not None:
         result = next(iter(attendance_of_person(by.person_id, by=by, lecture_id=lecture_id)), None)
@@ -138,12 +145,14 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
         is_open=room_is_open(lecture, at),
         is_staff=staff,
         takes_part=takes_part,
-        counted_ms=counted,
+        counted_ms=counted.present_ms if counted is not None else 0,
         elapsed_ms=_elapsed_ms(lecture, span),
         length_ms=span.length_ms,
-        needed_ms=needed_ms(span.length_ms, policy.min_percent),
+        needed_ms=counted.needed_ms if counted is not None else needed,
         viewers=count_viewers(lecture_id, at),
         at=at,
+        runs_over=span.runs_over,
+        is_kept=counted is not None and counted.is_kept,
         replay_days=0 if lecture.join_url else policy.replay_days,
         replay=find_replays([lecture_id]).get(lecture_id) if state is RoomState.OVER else None,
         resumes_at=pause.resumes_at if pause is not None else None,
@@ -221,7 +230,7 @@ def _elapsed_ms(lecture: AnyLecture, span: Span) -> int:
 
 def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: datetime) -> dict[int, Reach]:
     """Whether the actor can still attend these live lectures, each with the share in percent that it needs, by id; not
-    those that they have attended. The lectures are in series in which the actor is enrolled.
+    those that they have attended, whatever follows. The lectures are in series in which the actor is enrolled.
     """
     if not lectures or by.person_id is None:
         return {}
@@ -235,17 +244,17 @@ def list_reaches(lectures: Sequence[tuple[AnyLecture, int]], *, by: Actor, at: d
     for lecture, percent in lectures:
         span = spans[lecture.id]
         counted = compute_outcome(seen.get(lecture.id, []), span=span, min_percent=percent)
-        needed = needed_ms(span.length_ms, percent)
-        if counted.present_ms >= needed > 0:
+        if counted.present_ms >= counted.needed_ms > 0 and (counted.is_kept or not span.runs_over):
             continue
         reaches[lecture.id] = Reach(
             counted_ms=counted.present_ms,
-            needed_ms=needed,
+            needed_ms=counted.needed_ms,
             length_ms=span.length_ms,
             elapsed_ms=_elapsed_ms(lecture, span),
             at=at,
             has_report=lecture.id in with_link,
             replay_days=0 if lecture.id in with_link else policies[lecture.series_id].replay_days,
             resumes_at=resuming.get(lecture.id),
+            runs_over=span.runs_over,
         )
     return reaches

@@ -36,7 +36,7 @@ class Reach:
 
     `length_ms` is the planned length, or the time since the start where that is longer. `replay_days`: how long
     after the lecture its replay counts; 0 where it does not. `resumes_at`: when a paused lecture is meant to go on, as
-    no minutes are counted until then.
+    no minutes are counted until then. `runs_over`: the planned length has passed, so that what is needed grows.
     """
 
     counted_ms: int
@@ -47,6 +47,7 @@ class Reach:
     has_report: bool = False
     replay_days: int = 0
     resumes_at: datetime | None = None
+    runs_over: bool = False
 
     @property
     def more(self) -> int:
@@ -60,8 +61,10 @@ class Reach:
 
     @property
     def kind(self) -> str:
-        """The sentence of the page about it: `stay` until a time, `overrun` if it must run longer than planned, or
-        `lost`."""
+        """The sentence of the page about it: `stay` until a time, `overrun` if it must run longer than planned, `end`
+        if the minutes are enough for who stays until a lecture that runs over ends, or `lost`."""
+        if self.runs_over and self.counted_ms >= self.needed_ms:
+            return "end"
         if self.stay_until is None:
             return "lost"
         return "stay" if self.is_within_plan else "overrun"

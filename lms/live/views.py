@@ -155,6 +155,7 @@ def state(lecture_id: int) -> ResponseReturnValue:
         is_open=room.is_open,
         minutes=tenth_minutes(room.counted_ms),
         counted_words=_counted_words(room),
+        length_words=render_template("live/_length.html", room=room).strip(),
         needed_words=render_template("live/_needed.html", room=room).strip(),
         replay_words=render_template("live/_replay_credit.html", room=room).strip(),
         reach=room.reach.kind if room.reach is not None else "",

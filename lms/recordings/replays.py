@@ -105,7 +105,7 @@ def find_replays(lecture_ids: Collection[int]) -> dict[int, Replay]:
         return {}
     query = (
         select(*_LECTURE, Lecture.starts_at, Lecture.duration_minutes, Lecture.paused_ms)
-        .add_columns(Lecture.actual_start, Lecture.actual_end)
+        .add_columns(Lecture.actual_start, Lecture.actual_end, Lecture.keeps_enough)
         .outerjoin(Policy, Policy.id == Lecture.policy_id)
         .where(Lecture.id.in_(streams), Lecture.state == LectureState.HELD, Lecture.actual_end.is_not(None))
     )

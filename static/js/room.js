@@ -193,6 +193,7 @@ async function poll() {
   if (counted) {
     counted.dataset.minutes = told.minutes;
     write(byId("counted"), told.counted_words);
+    write(byId("length"), told.length_words);
     write(byId("needed"), told.needed_words);
     write(byId("reach"), told.reach_words);
     byId("reach").hidden = !told.reach_words;

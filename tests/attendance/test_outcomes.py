@@ -21,7 +21,7 @@ def computed(
 
 def test_two_devices_count_once_and_are_clipped_to_the_lecture() -> None:
     found = computed((-10, 30, LIVE), (20, 50, LIVE), (40, 45, REPORT), (90, 200, REPORT))
-    assert found == ComputedOutcome(60, 600, Outcome.ATTENDED, LIVE, rejoins=1, is_credited=True)
+    assert found == ComputedOutcome(60, 600, Outcome.ATTENDED, LIVE, rejoins=1, is_credited=True, needed_ms=60)
 
 
 def test_the_replay_counts_only_where_it_is_needed() -> None:
@@ -86,7 +86,7 @@ def test_what_is_missing_to_attended_is_stated_where_it_matters(
     present_ms: int, outcome: Outcome, short_ms: int
 ) -> None:
     attendance = AttendanceOutcome(
-        start_ms=0, length_ms=100, whole_ms=100, needed_percent=60, present_ms=present_ms,
+        start_ms=0, length_ms=100, whole_ms=100, needed_ms=60, present_ms=present_ms,
         percent_tenths=present_ms * 10, outcome=outcome, source=Source.LIVE, sources=[], intervals=[], by_source=[],
         rejoins=0, explanation="", is_counted=True, correction=None,
     )  # fmt: skip

@@ -83,22 +83,28 @@ class Model:
         pauses = [*self.pauses, *([(self.paused_since, until)] if self.paused_since is not None else [])]
         return set(range(self.start, until)) - {moment for pause in pauses for moment in range(*pause)}
 
+    def had_enough_of_plan(self, person: int) -> bool:
+        """Whether somebody was there for the share of the planned length within its first moments that were given."""
+        length = self.planned[1] - self.planned[0]
+        return self.suffices(self.live[person] & set(sorted(self.given())[:length]), length)
+
     def suffices(self, moments: set[int], length: int) -> bool:
         """Whether so much makes *attended* of a lecture of this length."""
         return len(moments) * 100 >= self.course.percent * length > 0
 
     def result(self, person: int) -> Result:
         """What the lecture, once held, amounts to: a replay only where presence alone does not suffice."""
-        given = self.given()
+        given, is_kept = self.given(), self.had_enough_of_plan(person)
         there, by_replay = self.live[person] & given, False
-        if not self.suffices(there, len(given)):
+        if not is_kept and not self.suffices(there, len(given)):
             with_replay = (self.live[person] | self.played[person]) & given
             is_glance = not there and len(with_replay) < MINUTE and not self.suffices(with_replay, len(given))
             by_replay = len(with_replay) > len(there) and not is_glance
             there = with_replay if by_replay else there
         if person in self.by_hand:
             return Result(self.by_hand[person], len(there), by_replay)
-        outcome = "attended" if self.suffices(there, len(given)) else "partial" if there else "absent"
+        is_enough = is_kept or self.suffices(there, len(given))
+        outcome = "attended" if is_enough else "partial" if there else "absent"
         return Result(outcome, len(there), by_replay)
 
     def is_expected(self, person: int) -> bool:
@@ -210,7 +216,8 @@ class Model:
         left = self.length - len(self.given())
         there = len(self.live[person] & self.given()) if person in self.since else 0
         is_unknown = self.course.outside and person in self.since
-        return self.will_count or is_unknown or (there + left) * 100 >= self.course.percent * self.length
+        is_kept = person in self.since and self.had_enough_of_plan(person)
+        return self.will_count or is_unknown or is_kept or (there + left) * 100 >= self.course.percent * self.length
 
     def remaining(self, person: int) -> tuple[int, int, int]:
         """How many lectures can still be attended, how many replays help or will, and how many lectures were held that

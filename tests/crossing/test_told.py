@@ -18,6 +18,7 @@ from lms.core.time import clock
 from lms.mail.outbox import OutboxMail
 from lms.people.queries.countries import get_country
 from lms.reports import recount
+from lms.reports.recounted_outcomes import outcome_differences
 from lms.reports.recounted_rows import RecountRows
 from lms.reports.rules import Slice
 from tests.attendance.history import Step
@@ -115,6 +116,7 @@ def check_figures() -> None:
     """Both counts agree."""
     rows = RecountRows("Asia/Shanghai")
     assert recount.facts_differences(rows) == []
+    assert outcome_differences() == []
     for by in ((), ("source",)):
         assert recount.differences(rows, Slice(), by, clock.now()) == []
 
@@ -162,6 +164,9 @@ CUT_SHORT = [
     step("watch", ADA, amount=ALL),
 ]  # fmt: skip
 GROWN = [START, step("prepare"), step("publish_lecture", pause=HALF_HOUR), END, step("wait", pause=DAY)]
+NO_REPLAY = Course(90, 0, 60, None, outside=False)
+RUNNING_OVER = [START, step("wait", pause=HALF_HOUR), step("attend", ADA, amount=ALL, pause=0), step("wait", pause=2)]
+RAN_OVER = [*RUNNING_OVER, step("attend", 2, amount=ALL, pause=HALF_HOUR), END]
 FIXTURE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
@@ -172,6 +177,8 @@ FIXTURE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 @example(course=BROWSER, history=CORRECTED_THEN_ANNOUNCED)
 @example(course=BROWSER, history=CUT_SHORT)
 @example(course=THREE_OF_FOUR, history=GROWN)
+@example(course=NO_REPLAY, history=RUNNING_OVER)
+@example(course=BROWSER, history=RAN_OVER)
 @given(course=courses, history=histories(8))
 def test_everybody_is_told_what_the_model_says(make: Make, tmp_path: Path, course: Course, history: list[Step]) -> None:
     live(make, course, history, tmp_path)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, select, union
 
 from lms.attendance.models.credits import Correction, Credit, Outcome
-from lms.attendance.outcomes import ByHand, CreditValues, OutcomeInputs, compute_outcome, was_in_group
+from lms.attendance.outcomes import ByHand, ComputedOutcome, CreditValues, OutcomeInputs, compute_outcome, was_in_group
 from lms.attendance.presence import WHO, PresenceInterval, Span, is_held, places_of, presence_in, rows_of, span_of
 from lms.catalogue.models import Lecture, LectureState, Policy, WalkIns
 from lms.catalogue.queries.lectures import get_lecture
@@ -167,14 +167,18 @@ def compute_credits(
     return values
 
 
-def counted_ms(lecture_id: int, person_id: int, at: datetime) -> int:
-    """Milliseconds that count for a person so far: clipped to the actual start, and to the end or `at`."""
+def outcome_so_far(lecture_id: int, person_id: int, at: datetime) -> ComputedOutcome:
+    """Returns what counts for a person so far: clipped to the actual start, and to the end or `at`."""
     lecture = db.session.get_one(Lecture, lecture_id)
-    if lecture.actual_start is None:
-        return 0
     span = span_of(lecture, clock.to_ms(at))
-    presence = presence_in(lecture, [person_id], span).get(person_id, [])
-    return compute_outcome(presence, span=span, min_percent=min_percent_of(lecture)).present_ms
+    has_begun = lecture.actual_start is not None
+    presence = presence_in(lecture, [person_id], span).get(person_id, []) if has_begun else []
+    return compute_outcome(presence, span=span, min_percent=min_percent_of(lecture))
+
+
+def counted_ms(lecture_id: int, person_id: int, at: datetime) -> int:
+    """Milliseconds that count for a person so far."""
+    return outcome_so_far(lecture_id, person_id, at).present_ms
 
 
 def written_credits(lecture_id: int, only: Collection[int] | None = None) -> dict[int, CreditValues]:

@@ -123,6 +123,7 @@ def _held(*which: ColumnElement[bool]) -> Any:
             Lecture.actual_start,
             Lecture.actual_end,
             Lecture.paused_ms,
+            Lecture.keeps_enough,
             Policy.min_percent,
             holds_for(_WHO, IS_ELIGIBLE).label("is_eligible"),
             holds_for(_WHO, IS_TAKEN_UP).label("is_taken_up"),

@@ -116,12 +116,14 @@ class RosterPage:
     """A lecture's roster as its page shows it: `rows` are one page of the `matching` people that the filter holds.
 
     `curve` is how many people were there, as `presence_curve`; `countries` is how many people on the
-    roster are from each.
+    roster are from each. `needed_of_plan_ms` is what is enough too within the planned length of a lecture that runs
+    over; 0 for others.
     """
 
     lecture: Lecture
     needed_percent: int
     needed_ms: int
+    needed_of_plan_ms: int
     rows: list[RosterRow]
     matching: int
     totals: RosterTotals
@@ -233,7 +235,8 @@ def get_roster_page(
     """
     lecture = get_rostered_lecture(lecture_id, by=by)
     policy = policy_for(lecture)  # held here, so that it is read once
-    needed = rules.needed_ms(span_of(lecture, clock.to_ms(at)).length_ms, policy.min_percent)
+    span = span_of(lecture, clock.to_ms(at))
+    needed = rules.needed_ms(span.length_ms, policy.min_percent)
     everybody = order = roster_order(lecture, shared_only=sees_shared_only(by))
     if is_held(lecture):
         order = order.limited_to(is_invited=filters.is_invited)
@@ -255,6 +258,7 @@ def get_roster_page(
         lecture=lecture,
         needed_percent=policy.min_percent,
         needed_ms=needed,
+        needed_of_plan_ms=rules.needed_ms(span.plan_ms, policy.min_percent) if span.runs_over else 0,
         rows=rows,
         matching=matching,
         totals=_totals(lecture, everybody, at),

@@ -89,7 +89,7 @@ def end_lecture(lecture_id: int, *, by: Actor, at: datetime, ended_at: datetime 
     ended = check_can_end(lecture, ended_at, at)
     note(lecture, "ended", {"state": lecture.state}, by=by, at=at)
     lecture.state, lecture.actual_end = LectureState.HELD, ended
-    lecture.policy_id = current_policy(lecture.series_id).id
+    lecture.policy_id, lecture.keeps_enough = current_policy(lecture.series_id).id, True
     db.session.flush()
     if not close_pause(lecture, at=at):
         measure_pauses(lecture)

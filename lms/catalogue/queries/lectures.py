@@ -41,6 +41,7 @@ STATION = (
     Lecture.actual_end,
     Lecture.recording_url,
     Lecture.paused_ms,
+    Lecture.keeps_enough,
 )
 """The columns of a `Station`, in its order."""
 

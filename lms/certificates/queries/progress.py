@@ -9,9 +9,8 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, case, exists, func
 
 from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.models.evidence import Source
-from lms.attendance.presence import PresenceInterval, Span, presence_in, presence_of, spans_of
+from lms.attendance.presence import presence_in, presence_of, spans_of
 from lms.attendance.queries.sessions import sessions_among
-from lms.attendance.rules import length
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.queries.lectures import list_lectures, stations_of
 from lms.catalogue.queries.policies import current_policies, current_policy
@@ -186,8 +185,9 @@ def find_prospects(
 ) -> remaining.Prospects:
     """Returns what decides besides states what remains of these lectures, under the policies of their series; with how
     long a person was present so far in live ones, where given. Its callers check who asks."""
-    lectures = list(lectures)
-    prospects = _find_prospects(lectures, person_id=person_id, at=at)
+    lectures, policies = list(lectures), list(policies)
+    percents = {policy.series_id: policy.min_percent for policy in policies}
+    prospects = _find_prospects(lectures, percents, person_id=person_id, at=at)
     somebody = person_id or 0
     checks, feedback = {}, {}
     for series_id, required in conditions.conditions_of(policies).items():
@@ -197,14 +197,20 @@ def find_prospects(
     return replace(prospects, checks=checks, feedback=feedback)
 
 
-def _find_prospects(lectures: Sequence[AnyLecture], *, person_id: int | None, at: datetime) -> remaining.Prospects:
+def _find_prospects(
+    lectures: Sequence[AnyLecture], percents: Mapping[int, int], *, person_id: int | None, at: datetime
+) -> remaining.Prospects:
     replays = find_open_replays(lectures, at=at)
     running = known_running(lectures, replays) if person_id is not None else []
     if person_id is None or not running:
         return remaining.Prospects(replays)
     spans = spans_of(running, to_ms(at))
     seen = presence_of(person_id, spans)
-    return remaining.Prospects(replays, {id_: _counted_ms(spans[id_], seen.get(id_, ())) for id_ in spans})
+    counted = {
+        one.id: remaining.counted_so_far(seen.get(one.id, ()), spans[one.id], percents[one.series_id])
+        for one in running
+    }
+    return remaining.Prospects(replays, counted)
 
 
 def known_running(lectures: Sequence[AnyLecture], replays: Container[int]) -> list[AnyLecture]:
@@ -214,10 +220,6 @@ def known_running(lectures: Sequence[AnyLecture], replays: Container[int]) -> li
         return []
     query = select(Lecture.id).where(Lecture.id.in_(list(live)), func.coalesce(Lecture.join_url, "") == "")
     return [live[lecture_id] for lecture_id in read_column(query)]
-
-
-def _counted_ms(span: Span, presence: Iterable[PresenceInterval]) -> int:
-    return length(span.count((one.joined_ms, one.left_ms) for one in presence))
 
 
 def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> dict[int, remaining.Standing]:
@@ -230,8 +232,9 @@ def standings_of(series_id: int, person_ids: Iterable[int], *, at: datetime) -> 
     attendance = counted_by_person([lecture.id for lecture in outlook.counted])
     counted = {person_id: (attended, present_ms) for person_id, attended, present_ms in read(select(attendance))}
     credits = _credits_in([lecture.id for lecture, _replay in outlook.replays])
-    running = _seen_in([lecture for lecture, _enough in outlook.running], people, at=at)
-    required = conditions.conditions_of([current_policy(series_id)]).get(series_id)
+    policy = current_policy(series_id)
+    running = _seen_in([lecture for lecture, _enough in outlook.running], people, policy, at=at)
+    required = conditions.conditions_of([policy]).get(series_id)
     others = conditions.remaining_of(required, people, at=at)
     results = {}
     for person_id in people:
@@ -265,7 +268,9 @@ def outlook_of_series(series_id: int, *, policy: Policy | None = None, at: datet
     )
 
 
-def _seen_in(running: Sequence[AnyLecture], people: Sequence[int], *, at: datetime) -> dict[int, dict[int, int]]:
+def _seen_in(
+    running: Sequence[AnyLecture], people: Sequence[int], policy: Policy, *, at: datetime
+) -> dict[int, dict[int, int]]:
     """How long people were present so far in live lectures of which that is known, by person and lecture."""
     seen: dict[int, dict[int, int]] = {person_id: {} for person_id in people}
     lectures = known_running(running, ())
@@ -274,7 +279,8 @@ def _seen_in(running: Sequence[AnyLecture], people: Sequence[int], *, at: dateti
         span = spans[lecture.id]
         presence = presence_in(db.session.get_one(Lecture, lecture.id), people, span)
         for person_id in people:
-            seen[person_id][lecture.id] = _counted_ms(span, presence.get(person_id, ()))
+            pieces = presence.get(person_id, ())
+            seen[person_id][lecture.id] = remaining.counted_so_far(pieces, span, policy.min_percent)
     return seen
 
 

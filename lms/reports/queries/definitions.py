@@ -31,7 +31,10 @@ _TEXTS: Final[dict[str, Any]] = {
     ),
     "attendances": _l(
         "One person in one lecture, present for the share of its actual length, without pauses, that the series "
-        "requires (60% unless it says otherwise), live, in a group or by replay. The replay counts only in the "
+        "requires (60% unless it says otherwise), live, in a group or by replay. In a lecture that runs longer than "
+        "planned, this share of the planned length is enough for people who were there for it, live or in a group, "
+        "before the planned length had passed since the actual start. Lectures that ended before this rule was "
+        "introduced are counted by their actual length only. The replay counts only in the "
         "lecture room, for as many days as the series allows. A correction by the instructor overrides the record."
     ),
     "countries": _l(
