@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "f2a86c19d7e5"
-down_revision = "e94b07d3c1a8"
+down_revision = "b7d20e94c5a1"
 branch_labels = None
 depends_on = None
 
