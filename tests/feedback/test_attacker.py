@@ -32,6 +32,7 @@ from lms.core.time import clock
 from lms.feedback import actions
 from lms.feedback.models import FeedbackAnswer
 from lms.feedback.releases import release_due
+from lms.feedback.results import results_of
 from lms.feedback.rules import PROPOSED
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.persons import change_profile
@@ -39,7 +40,7 @@ from lms.people.actions.privacy import erase_person
 from lms.people.models import Country, Gender, Person, Region, Sector
 from lms.people.queries.countries import country_codes_of
 from lms.questions.rules import dump
-from lms.reports.queries.figures import count
+from lms.reports.queries.figures import count_several
 from lms.reports.recounted_rows import RecountRows
 from lms.reports.rules import Slice
 from tests.factories import Make
@@ -220,6 +221,7 @@ class Attacker:
         self.comments: dict[Any, frozenset[str]] = {}
         self.found: list[str] = []
         self.figures = 0
+        self.instructor = programme.make.actor(programme.instructor)
         self.staff = programme.make.headers(programme.instructor)
         self.reporter = programme.make.headers(programme.make.person(roles=["reporter"]))
         self.focal_point = programme.make.headers(programme.make.person(roles=["focal_point"], country="KE"))
@@ -229,8 +231,9 @@ class Attacker:
         self.what = what
         for subject in self.programme.subjects:
             self._results(subject)
-        for lecture_id in self.programme.lectures:
-            self._cells(lecture_id)
+        self.cells: dict[tuple[int, str, str | None], Said_] = {}
+        for quarter in QUARTERS:
+            self._cells(quarter)
 
     # What is behind a figure
 
@@ -257,21 +260,20 @@ class Attacker:
     # What is asked
 
     def _results(self, subject: tuple[str, int]) -> None:
-        slug = dict(self.programme.series).get(subject[1])
-        address = f"/api/v1/lectures/{subject[1]}" if subject[0] == "lecture" else f"/api/v1/series/{slug}"
-        results = self.client.get(f"{address}/feedback-results", headers=self.staff).get_json()
+        results = results_of(self.programme.subject(subject), by=self.instructor, at=self.programme.at)
         key = "useful" if subject[0] == "lecture" else "series"
-        by_key = {question["key"]: question for question in results["questions"]}
-        counts = {int(value): number for value, number in by_key[key]["counts"].items()} if key in by_key else {}
+        by_key = {question.question.key: question for question in results.questions}
+        counts = dict(by_key[key].counts) if key in by_key else {}
         now = self.truth.of(subject, key)
         some = self._is_of((*subject, key), counts or None, lambda said: Counter(one[4] for one in said), now)
         if some is not None:
             self._compare("ratings" if subject[0] == "lecture" else "series", subject, some)
-        self._read_comments(subject, frozenset(by_key["best"]["comments"]) if "best" in by_key else frozenset())
+        comments = by_key["best"].comments if "best" in by_key else ()
+        self._read_comments(subject, frozenset(comment.text for comment in comments))
         if subject[0] == "series":
-            self._countries(subject, results["groups"]["country"], some)
+            self._countries(subject, results.countries, some)
         else:
-            assert results["groups"] == {}
+            assert results.countries == {}
 
     def _read_comments(self, subject: tuple[str, int], shown: frozenset[str]) -> None:
         before = self.comments.get(subject, frozenset())
@@ -282,9 +284,9 @@ class Attacker:
     def _countries(self, subject: tuple[str, int], groups: Any, total: Said_ | None) -> None:
         shown: list[Said_] = []
         for code, group in groups.items():
-            mean = group["means"]["series"]
+            mean = group.means["series"]
             now = frozenset(one for one in total or () if self._country_in_series(one) == (code or None))
-            say = lambda said: round(sums(said)[1] / len(said), 2) if said else None  # noqa: E731
+            say = lambda said: sums(said)[1] / len(said) if said else None  # noqa: E731
             some = self._is_of((*subject, "country", code), mean, say, now)
             if some is not None:
                 self._compare("series", (*subject, code), some)
@@ -299,29 +301,34 @@ class Attacker:
         value: str | None = fact.country if fact is not None else country_codes_of([person], BEGIN.date()).get(person)
         return value
 
-    def _cells(self, lecture_id: int) -> None:
-        """*Satisfaction* of a slice that has this lecture only, by each attribute of people, as reporters ask it."""
-        slug, quarter = self.programme.lectures[lecture_id]
+    def _cells(self, quarter: int) -> None:
+        """*Satisfaction* of slices that have one lecture only, by each attribute of people, as reporters ask it."""
         first, last = QUARTERS[quarter]
-        slice_ = {"series": slug, "from_day": first, "to_day": last}
-        total = self.behind.get(("lecture", lecture_id, "useful"), frozenset())
-        whole = count(Slice(**slice_), by=SYSTEM, at=self.programme.at).totals.ratings
-        given = (whole.answers, whole.total, whole.satisfied)
-        assert given == sums(total if whole.answers else ()), (
-            f"{self.what}: satisfaction of {lecture_id} is not its results"
-        )
-        for attribute in ATTRIBUTES:
-            report = count(Slice(**slice_), (attribute,), by=SYSTEM, at=self.programme.at)
-            shown = []
+        asked = [("series",), *((attribute, "series") for attribute in ATTRIBUTES)]
+        whole, *reports = count_several(Slice(first, last), asked, by=SYSTEM, at=self.programme.at)
+        lectures = {slug: id_ for id_, (slug, own) in self.programme.lectures.items() if own == quarter}
+        totals = {
+            slug: self.behind.get(("lecture", lecture_id, "useful"), frozenset())
+            for slug, lecture_id in lectures.items()
+        }
+        for group in whole.groups:
+            stated, total = group.figures.ratings, totals[group.keys[0] or ""]
+            given = (stated.answers, stated.total, stated.satisfied)
+            assert given == sums(total if stated.answers else ()), f"{self.what}: satisfaction of {group.keys}"
+        for attribute, report in zip(ATTRIBUTES, reports, strict=True):
+            shown: dict[str, list[Said_]] = {slug: [] for slug in lectures}
             for group in report.groups:
-                ratings, value = group.figures.ratings, group.keys[0]
-                now = frozenset(one for one in total if self.truth.value(one, attribute) == value)
+                value, slug = group.keys[0], group.keys[1] or ""
+                name, ratings = (lectures[slug], attribute, value), group.figures.ratings
+                now = frozenset(one for one in totals[slug] if self.truth.value(one, attribute) == value)
                 triple = (ratings.answers, ratings.total, ratings.satisfied) if ratings.answers else None
-                some = self._is_of((lecture_id, attribute, value), triple, sums, now)
+                some = self._is_of(name, triple, sums, now)
                 if some is not None:
-                    self._compare("ratings", (lecture_id, attribute, value), some)
-                    shown.append(some)
-            self._rest((lecture_id, attribute), total, shown)
+                    self._compare("ratings", name, some)
+                    self.cells[name] = some
+                    shown[slug].append(some)
+            for slug, lecture_id in lectures.items():
+                self._rest((lecture_id, attribute), totals[slug], shown[slug])
 
     def _rest(self, name: Any, total: Said_, shown: list[Said_]) -> None:
         """What the parts leave of the total, each said once more or less than in it."""
@@ -337,6 +344,7 @@ class Attacker:
     def ask_anything(self, number: int) -> None:
         """Questions at random of all parameters: what is stated is the sum of what was behind, or nothing is."""
         draw = self.programme.draw
+        self._files(draw.choice(self.programme.subjects))
         for _n in range(number):
             asked: dict[str, str] = {}
             for name, values in PARAMETERS.items():
@@ -344,6 +352,24 @@ class Attacker:
                     asked[name] = draw.choice(values)
             for headers in (self.reporter, self.focal_point, {}):
                 self._totals(asked if headers is not self.focal_point else {**asked, "country": "KE"}, headers)
+
+    def _files(self, subject: tuple[str, int]) -> None:
+        """The page's file and the API state what the results state."""
+        slug = dict(self.programme.series).get(subject[1])
+        address = f"/lectures/{subject[1]}" if subject[0] == "lecture" else f"/series/{slug}"
+        results = results_of(self.programme.subject(subject), by=self.instructor, at=self.programme.at)
+        counts = {q.question.key: {str(value): n for value, n in q.counts.items()} for q in results.questions}
+        answer = self.client.get(f"/api/v1{address}/feedback-results", headers=self.staff).get_json()
+        assert (answer["answers"], {q["key"]: q["counts"] for q in answer["questions"]}) == (results.answers, counts)
+        assert set(answer["groups"]) <= {"country"}
+        self.programme.make.sign_in(self.client, self.programme.instructor, self.programme.at)
+        lines = self.client.get(f"{address}/feedback-results.csv").text.splitlines()
+        self.client.delete_cookie("session")
+        stated = Counter(line.split(",")[0] for line in lines)
+        comments = [comment.text for question in results.questions for comment in question.comments]
+        assert sorted(line.split(",")[2] for line in lines if line.startswith("comment,")) == sorted(comments)
+        assert stated["answer"] == sum(len(of) for of in counts.values())
+        assert stated["source"] == 0
 
     def _totals(self, asked: dict[str, str], headers: dict[str, str]) -> None:
         answer = self.client.get("/api/v1/totals", query_string=asked, headers=headers)
@@ -385,16 +411,10 @@ class Attacker:
                 some |= self.behind.get(("lecture", lecture_id, "useful"), frozenset())
                 continue
             ((name, value),) = by_people.items()
-            for (of, attribute, own), said in self.behind.items():
+            for (of, attribute, own), said in self.cells.items():
                 if of == lecture_id and attribute == ("country" if name in ("region", "partner") else name):
-                    some |= said if self._is_shown(of, attribute, own) and _is_in(name, value, own) else set()
+                    some |= said if _is_in(name, value, own) else set()
         return frozenset(some)
-
-    def _is_shown(self, lecture_id: int, attribute: str, value: str | None) -> bool:
-        slug, quarter = self.programme.lectures[lecture_id]
-        first, last = QUARTERS[quarter]
-        report = count(Slice(first, last, series=slug), (attribute,), by=SYSTEM, at=self.programme.at)
-        return any(group.keys[0] == value and group.figures.ratings.answers for group in report.groups)
 
 
 def _is_in(name: str, value: Any, own: str | None) -> bool:
