@@ -99,11 +99,9 @@ def _due_lectures(at: datetime) -> list[int]:
         .join(Lecture, Lecture.id == FeedbackRelease.lecture_id)
         .where(
             Lecture.state == LectureState.HELD,
-            or_(
-                FeedbackRelease.facts_version.is_(None), FeedbackRelease.facts_version != LectureFacts.version
-            ),
+            or_(FeedbackRelease.facts_version.is_(None), FeedbackRelease.facts_version != LectureFacts.version),
         )
-    )  # fmt: skip
+    )
     has_answers = exists().where(FeedbackAnswer.lecture_id == Lecture.id)
     has_release = exists().where(FeedbackRelease.lecture_id == Lecture.id)
     missing = select(Lecture.id).where(Lecture.state == LectureState.HELD, has_answers, ~has_release)
@@ -197,11 +195,9 @@ class _Draft:
         fresh: dict[str, dict[Member, CountedAnswer]] = {name: {} for name in self.ledgers}
         fresh[ALL] = {(row.record_id, digest([row.form_id, row.answers])): row for row in rows}
         for name, question in questions.items():
-            fresh[name] = {
-                (row.record_id, version_of(question, row)): row
-                for row in rows
-                if fits(question, row.answers.get(question.key))
-            }
+            left = [row for row in rows if row.id not in self.withheld.get(name, ())]
+            fitting = [row for row in left if fits(question, row.answers.get(question.key))]
+            fresh[name] = {(row.record_id, version_of(question, row)): row for row in fitting}
         person_of = _people_of([record for members in fresh.values() for record, _version_ in members], self.ledgers)
         before = {name: ledger.as_json() for name, ledger in self.ledgers.items()}
         renewed = set()
@@ -219,9 +215,7 @@ class _Draft:
         self._store(shown, is_new)
         return is_new
 
-    def _take_back(
-        self, chosen: Sequence[str], before: Mapping[str, Any], person_of: Mapping[int, int]
-    ) -> set[str]:  # fmt: skip
+    def _take_back(self, chosen: Sequence[str], before: Mapping[str, Any], person_of: Mapping[int, int]) -> set[str]:
         """Leaves the ratings as they were where they would give somebody away beside the cells that were shown."""
         cells = self.cells.get(ALL)
         if cells is None or not cells.conflicts(self._total(chosen), person_of):

@@ -1,4 +1,4 @@
-"""Releases of feedback: what is shown of the answers, and how often an answer was changed."""
+"""Releases of feedback and of polls' countries: what is shown of the answers; and which correction replaced which."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -34,10 +34,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("lecture_id", name=op.f("uq_feedback_release_lecture_id")),
         sa.UniqueConstraint("series_id", name=op.f("uq_feedback_release_series_id")),
     )
+    op.add_column("correction", sa.Column("replaces_id", sa.Integer(), nullable=True))
     op.add_column("poll", sa.Column("countries", sa.JSON(none_as_null=True), nullable=True))
 
 
 def downgrade() -> None:
     op.drop_column("poll", "countries")
+    op.drop_column("correction", "replaces_id")
     op.drop_table("feedback_release")
     op.drop_column("feedback_answer", "changes")

@@ -141,18 +141,20 @@ class Cells:
                     taken[name][value] = mask
                     known.add(mask)
                     break
-        for name, cells in taken.items():
-            self._leave_enough(name, cells, known, people)
+        for name in taken:
+            self._leave_enough(name, taken, people)
         self._cells = taken
         self._known.update(mask for cells in taken.values() for mask in cells.values())
         self._sums = {name: self._summed(taken[of], groups, people) for name, (of, groups) in sums.items()}
 
-    def _leave_enough(self, name: str, cells: dict[str, int], known: Collection[int], people: People) -> None:
-        """Takes out the smallest cells until what the others leave tells of nobody."""
-        before = self._rests.setdefault(name, set())
+    def _leave_enough(self, name: str, taken: Masks, people: People) -> None:
+        """Takes out the smallest cells of an attribute until what the others leave tells of nobody."""
+        cells, before = taken[name], self._rests.setdefault(name, set())
         while cells:
             rest = self._total ^ _union(cells)
-            if people.are_none_or_enough(rest) and _is_apart(rest, {0, *before, *known} if rest else before, people):
+            shown = {mask for of_name in taken.values() for mask in of_name.values()}
+            others = {*before, *self._known, *shown} if rest else before
+            if people.are_none_or_enough(rest) and _is_apart(rest, others, people):
                 before.add(rest)
                 return
             del cells[min(cells, key=lambda value: (cells[value].bit_count(), value))]
