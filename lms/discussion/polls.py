@@ -170,7 +170,7 @@ def countries_of(poll: Poll) -> list[CountryAnswers]:
 
 def _release_countries(poll: Poll, at: datetime) -> None:
     """Stores the countries that can be shown beside the results of all, inside the running action. Closed again, a
-    poll shows other ones only where these tell of no fewer than five people (`core.base.cells`)."""
+    poll shows other ones only where they differ by five people or more (`core.base.cells`)."""
     db.session.refresh(poll, with_for_update=True)  # who answers at this moment is counted, or finds it closed
     first = _first_answers([poll.id])
     given: dict[int, int] = dict(read(select(first.c.person_id, first.c.choices)))

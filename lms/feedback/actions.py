@@ -89,10 +89,10 @@ def save_form_of_series(slug: str, sent: Sequence[Mapping[str, Any]], *, by: Act
     """Writes the questions for all lectures of a series that have none of their own."""
     check_can_edit_series(get_series(slug, by=by), by)
     series = locked_series(slug)
-    own = FeedbackForm.series_id == series.id
+    of_series = FeedbackForm.series_id == series.id
     inheriting = FeedbackForm.lecture_id.in_(select(Lecture.id).where(Lecture.series_id == series.id))
-    questions = _checked(sent, series, or_(own, inheriting))
-    if dump(questions) != dump(form_of_series(series).questions if sent else own_questions(own)):
+    questions = _checked(sent, series, or_(of_series, inheriting))
+    if dump(questions) != dump(form_of_series(series).questions if sent else own_questions(of_series)):
         db.session.add(
             FeedbackForm(series_id=series.id, questions=dump(questions), author_id=by.person_id, created_at=at)
         )
@@ -253,7 +253,7 @@ def ask_for_feedback(*, at: datetime) -> int:
     """E-mails those who attended a lecture, or a lecture of a series that is over and asks, and have not answered, once
     each, until its feedback ends; returns about how many lectures and series.
 
-    Whoever becomes known to have attended later is asked then: a lecture or series is looked at again whenever its
+    Who becomes known to have attended later is asked then: a lecture or series is looked at again whenever its
     attendance has changed.
     """
     lectures = (

@@ -39,7 +39,7 @@ def answer_of(member: Member) -> int:
 
 
 def figures_of(question: Question, rows: Sequence[CountedAnswer]) -> dict[str, Any]:
-    """What is shown of the answers to a question."""
+    """Results as they are shown of the answers to a question."""
     values = [row.answers[question.key] for row in rows]
     figures: dict[str, Any] = {"answers": len(values)}
     if question.kind == "text":

@@ -81,14 +81,13 @@ class FeedbackAnswer(Base):
 
 
 class FeedbackRelease(Base):
-    """What is shown of the answers about a lecture, or about a series as a whole: all that pages, files and figures
-    read.
+    """The released answers about a lecture, or about a series as a whole: all that pages, files and figures read.
 
     It is written by `releases.release_due` alone and replaced in place, each figure by the rule of
     `core.base.disclosure`. `released_at` is when something in it last changed, and null before anything is shown.
     `stamp` says of which answers and credits it was made, `facts_version` of which attendance of the lecture.
     `answers` is null where nothing is shown. `shown` are the results, `satisfaction` is what the lecture adds to that
-    figure, and `ledger` has the members of every figure, now and before.
+    figure, and `history` has the members of every figure, now and before.
     """
 
     __tablename__ = "feedback_release"
@@ -108,7 +107,7 @@ class FeedbackRelease(Base):
     answers: Mapped[int | None]
     shown: Mapped[dict[str, Any]] = mapped_column(JSON)
     satisfaction: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    ledger: Mapped[dict[str, Any]] = mapped_column(JSON, deferred=True)
+    history: Mapped[dict[str, Any]] = mapped_column(JSON, deferred=True)
 
 
 class HiddenComment(Base):

@@ -414,7 +414,7 @@ def satisfaction_of(lecture_ids: Collection[int] | None = None) -> dict[int, dic
 
 
 def release_of(subject: Subject) -> FeedbackRelease | None:
-    """What is shown of the answers about a lecture or series; None before anything was looked at."""
+    """The release of the answers about a lecture or series; None before anything was looked at."""
     column = FeedbackRelease.lecture_id if isinstance(subject, Lecture) else FeedbackRelease.series_id
     return db.session.scalar(select(FeedbackRelease).where(column == subject.id))
 

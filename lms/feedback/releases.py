@@ -21,7 +21,7 @@ from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.actions.series import locked_series
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.core.base.cells import Cells, Sums, Values
-from lms.core.base.disclosure import FEWEST, Ledger, Member
+from lms.core.base.disclosure import FEWEST, FigureHistory, Member
 from lms.core.base.settings import signing_secrets
 from lms.core.database.bulk import among
 from lms.core.database.session import action, db, read
@@ -60,7 +60,7 @@ LOOKED_AT_AFTER: Final = timedelta(days=1)
 AT_ONCE: Final = 200
 """The most lectures or series of earlier that one run takes up."""
 ALL: Final = "all"
-"""The ledger of who has answered at all."""
+"""The history of who has answered at all."""
 ATTRIBUTES: Final = ("country", "sector", "gender", "source")
 """The attributes of people of which a lecture has cells; regions and partners are sums of countries."""
 
@@ -176,15 +176,15 @@ class _Draft:
     row: FeedbackRelease = field(init=False)
 
     def __post_init__(self) -> None:
-        found = release_of(self.subject)
-        self.row = found or FeedbackRelease(stamp="", shown={}, ledger={})
-        if found is None:
+        existing = release_of(self.subject)
+        self.row = existing or FeedbackRelease(stamp="", shown={}, history={})
+        if existing is None:
             setattr(self.row, column_of(self.subject).key, self.subject.id)
             db.session.add(self.row)
-        ledger: dict[str, Any] = deepcopy(self.row.ledger)
-        self.ledgers = {name: Ledger(stored) for name, stored in ledger.get("figures", {}).items()}
-        self.cells = {name: Cells(stored) for name, stored in ledger.get("cells", {}).items()}
-        self.withheld: dict[str, list[int]] = ledger.get("withheld", {})
+        history: dict[str, Any] = deepcopy(self.row.history)
+        self.histories = {name: FigureHistory(stored) for name, stored in history.get("figures", {}).items()}
+        self.cells = {name: Cells(stored) for name, stored in history.get("cells", {}).items()}
+        self.withheld: dict[str, list[int]] = history.get("withheld", {})
         self.is_over = not is_open(closing_of(self.subject), self.at)
 
     def renew(self) -> bool:
@@ -192,18 +192,11 @@ class _Draft:
         answers = counted_answers([self.subject.id], column_of(self.subject))
         rows = [row for row in answers if row.person_id in self.attended]
         questions = _questions_of(rows)
-        fresh: dict[str, dict[Member, CountedAnswer]] = {name: {} for name in self.ledgers}
-        fresh[ALL] = {(row.record_id, digest([row.form_id, row.answers])): row for row in rows}
-        for name, question in questions.items():
-            left = [row for row in rows if row.id not in self.withheld.get(name, ())]
-            fitting = [row for row in left if fits(question, row.answers.get(question.key))]
-            fresh[name] = {(row.record_id, version_of(question, row)): row for row in fitting}
-        person_of = _people_of([record for members in fresh.values() for record, _version_ in members], self.ledgers)
-        before = {name: ledger.as_json() for name, ledger in self.ledgers.items()}
-        renewed = set()
-        for name, members in fresh.items():
-            if self.ledgers.setdefault(name, Ledger()).renew(list(members), person_of):
-                renewed.add(name)
+        fresh = self._fresh(rows, questions)
+        person_of = _people_of([record for members in fresh.values() for record, _version_ in members], self.histories)
+        before = {name: history.as_json() for name, history in self.histories.items()}
+        self.histories = {name: self.histories.get(name) or FigureHistory() for name in fresh}
+        renewed = {name for name, members in fresh.items() if self.histories[name].renew(list(members), person_of)}
         chosen = satisfaction_names(_forms_of(rows)) if isinstance(self.subject, Lecture) else []
         if chosen and renewed & {*chosen}:
             renewed -= self._take_back(chosen, before, person_of)
@@ -215,17 +208,31 @@ class _Draft:
         self._store(shown, is_new)
         return is_new
 
+    def _fresh(
+        self, rows: Sequence[CountedAnswer], questions: Mapping[str, Question]
+    ) -> dict[str, dict[Member, CountedAnswer]]:
+        """By figure the members that it would have now."""
+        fresh: dict[str, dict[Member, CountedAnswer]] = {name: {} for name in self.histories}
+        fresh[ALL] = {(row.record_id, digest([row.form_id, row.answers])): row for row in rows}
+        for name, question in questions.items():
+            left = [row for row in rows if row.id not in self.withheld.get(name, ())]
+            fitting = [row for row in left if fits(question, row.answers.get(question.key))]
+            fresh[name] = {(row.record_id, version_of(question, row)): row for row in fitting}
+        return fresh
+
     def _take_back(self, chosen: Sequence[str], before: Mapping[str, Any], person_of: Mapping[int, int]) -> set[str]:
         """Leaves the ratings as they were where they would give somebody away beside the cells that were shown."""
         cells = self.cells.get(ALL)
         if cells is None or not cells.conflicts(self._total(chosen), person_of):
             return set()
         for name in chosen:
-            self.ledgers[name] = Ledger(before.get(name))
+            self.histories[name] = FigureHistory(before.get(name))
         return {*chosen}
 
     def _total(self, chosen: Iterable[str]) -> list[Member]:
-        return [tagged(name, member) for name in chosen if name in self.ledgers for member in self.ledgers[name].shown]
+        return [
+            tagged(name, member) for name in chosen if name in self.histories for member in self.histories[name].shown
+        ]
 
     def _show(
         self,
@@ -234,12 +241,12 @@ class _Draft:
         fresh: Mapping[str, Mapping[Member, CountedAnswer]],
     ) -> None:
         if ALL in renewed:
-            ledger = self.ledgers[ALL]
-            self.row.answers = len(ledger.shown) if ledger.is_shown else None
+            history = self.histories[ALL]
+            self.row.answers = len(history.shown) if history.is_shown else None
         for name, question in renewed.items():
             if name == ALL:
                 continue
-            if question is None or not self.ledgers[name].is_shown:
+            if question is None or not self.histories[name].is_shown:
                 shown["questions"].pop(name, None)
             else:
                 shown["questions"][name] = figures_of(question, list(fresh[name].values()))
@@ -260,10 +267,10 @@ class _Draft:
         is_new = False
         codes: Mapping[int, str] = country_codes_of({*person_of.values()}, last)
         for name in names:
-            members = self.ledgers[name].shown
+            members = self.histories[name].shown
             values = {"country": {one: codes.get(person_of.get(one[0], one[0]), "") for one in members}}
             cells = self.cells.setdefault(name, Cells())
-            history = self.ledgers[name].history()
+            history = self.histories[name].history()
             is_new |= cells.renew(members, values, {}, person_of, history=history, is_over=self.is_over)
         shown["countries"] = self._countries(names)
         return is_new
@@ -292,8 +299,8 @@ class _Draft:
         history = [
             [tagged(name, member) for member in members]
             for name in chosen
-            if name in self.ledgers
-            for members in self.ledgers[name].history()
+            if name in self.histories
+            for members in self.histories[name].history()
         ]
         values = _values_of(lecture.id, day, total, person_of)
         before = self.row.satisfaction
@@ -309,8 +316,8 @@ class _Draft:
 
     def _store(self, shown: dict[str, Any], is_new: bool) -> None:
         self.row.shown = shown
-        self.row.ledger = {
-            "figures": {name: ledger.as_json() for name, ledger in self.ledgers.items()},
+        self.row.history = {
+            "figures": {name: history.as_json() for name, history in self.histories.items()},
             "cells": {name: cells.as_json() for name, cells in self.cells.items()},
             "withheld": self.withheld,
         }
@@ -321,9 +328,9 @@ class _Draft:
         db.session.flush()
 
 
-def _people_of(records: Iterable[int], ledgers: Mapping[str, Ledger]) -> dict[int, int]:
-    """Whose each record is now, of these and of all members that were ever shown."""
-    shown = {record for ledger in ledgers.values() for members in ledger.history() for record, _version_ in members}
+def _people_of(records: Iterable[int], histories: Mapping[str, FigureHistory]) -> dict[int, int]:
+    """The person of each record as of now, of these and of all members that were ever shown."""
+    shown = {record for history in histories.values() for members in history.history() for record, _version_ in members}
     query = select(Person.id, Person.canonical_id).where(among(Person.id, {*records, *shown}))
     return {record: person or record for record, person in read(query)}
 
@@ -379,7 +386,7 @@ def withhold_comments(answer_id: int, subject: Subject) -> None:
     row = release_of(subject)
     if row is None:
         return
-    shown, ledger = deepcopy(row.shown), deepcopy(row.ledger)
+    shown, history = deepcopy(row.shown), deepcopy(row.history)
     for name, figures in shown.get("questions", {}).items():
         ids = [comment[0] for comment in figures.get("comments", [])]
         if answer_id not in ids:
@@ -389,14 +396,14 @@ def withhold_comments(answer_id: int, subject: Subject) -> None:
         taken = {answer_id, *(drawn if len(drawn) < 2 * FEWEST - 1 else drawn[: FEWEST - 1])}
         figures["comments"] = [comment for comment in figures["comments"] if comment[0] not in taken]
         figures["answers"] = len(figures["comments"])
-        withheld = ledger.setdefault("withheld", {})
+        withheld = history.setdefault("withheld", {})
         withheld[name] = sorted({*withheld.get(name, []), *taken})
-        figure = Ledger(ledger["figures"][name])
+        figure = FigureHistory(history["figures"][name])
         figure.take_out([member for member in figure.shown if answer_of(member) in taken])
-        ledger["figures"][name] = figure.as_json()
+        history["figures"][name] = figure.as_json()
     questions = shown.get("questions", {}).items()
     shown["questions"] = {name: figures for name, figures in questions if figures["answers"]}
-    row.shown, row.ledger = shown, ledger
+    row.shown, row.history = shown, history
 
 
 def _place_drawn(erased_id: int, name: str, answer_id: int) -> str:

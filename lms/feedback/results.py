@@ -136,7 +136,7 @@ def results_of(subject: Subject, *, by: Actor, at: datetime) -> FeedbackResults:
     countries = {
         code or None: GroupResult(group["answers"], group["means"])
         for code, group in sorted(
-            shown.get("countries", {}).items(), key=lambda found: (-found[1]["answers"], found[0])
+            shown.get("countries", {}).items(), key=lambda item: (-item[1]["answers"], item[0])
         )
     }  # fmt: skip
     return replace(

@@ -163,7 +163,7 @@ def fits(question: Question, value: Any) -> bool:
 
 
 def digest(value: Any) -> str:
-    """A short name of what was said."""
+    """A short name of an answer."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -95,7 +95,7 @@ def _ratings(
     if len(named) > 1 or (named and not _may_be_of_people(slice_, dimensions)):
         return {}
     (attribute,) = named or {"total"}
-    wanted = getattr(slice_, attribute, None)
+    filtered = getattr(slice_, attribute, None)
     codes = {str(row.id): row.code for row in rows.countries.values()}
     by_key: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
     for lecture_id, released in rows.ratings.items():
@@ -107,7 +107,7 @@ def _ratings(
             continue
         for cell, ratings in released.get(attribute, {}).items():
             value: str | None = (codes[cell] if attribute == "country" else cell) if cell else None
-            if wanted is None or value == (str(wanted).lower() if attribute == "partner" else wanted):
+            if filtered is None or value == (str(filtered).lower() if attribute == "partner" else filtered):
                 values = {"series": series, "language": lecture.language, "year": str(day.year), attribute: value}
                 values["month"] = day.isoformat()[:7]
                 by_key[tuple(values[name] for name in dimensions)] += ratings

@@ -249,11 +249,11 @@ class RecountRows:
     def ratings(self) -> dict[int, dict[str, dict[str, list[int]]]]:
         """Lecture → attribute → value → the ratings of the members that its release names; `total` has them all under
         an empty value."""
-        query = select(FeedbackRelease.lecture_id, FeedbackRelease.ledger)
+        query = select(FeedbackRelease.lecture_id, FeedbackRelease.history)
         query = query.where(FeedbackRelease.lecture_id.is_not(None), FeedbackRelease.satisfaction.is_not(None))
         ratings: dict[int, dict[str, dict[str, list[int]]]] = {}
-        for lecture_id, ledger in db.session.execute(query):
-            cells = ledger["cells"]["all"]
+        for lecture_id, history in db.session.execute(query):
+            cells = history["cells"]["all"]
             given = [int(version.split()[-1]) for _record, version in cells["members"]]
             masks = {"total": {"": cells["total"]}, **cells["cells"], **cells["sums"]}
             ratings[lecture_id] = {

@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("answers", sa.Integer(), nullable=True),
         sa.Column("shown", sa.JSON(), nullable=False),
         sa.Column("satisfaction", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("ledger", sa.JSON(), nullable=False),
+        sa.Column("history", sa.JSON(), nullable=False),
         sa.CheckConstraint("(lecture_id IS NULL) != (series_id IS NULL)", name=op.f("ck_feedback_release_of_one")),
         sa.ForeignKeyConstraint(
             ["lecture_id"], ["lecture.id"], name=op.f("fk_feedback_release_lecture_id"), ondelete="CASCADE"

@@ -9,7 +9,7 @@ too. No database, no clock.
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-from lms.core.base.disclosure import Member, MemberIndex, People
+from lms.core.base.disclosure import Member, MemberIndex, MemberPeople
 
 SHARE: Final = 4
 """While answers come, cells are made again only when this part of the figure, one in four, is new: so few pictures are
@@ -106,7 +106,7 @@ class Cells:
                 grouped[value] = grouped.get(value, 0) | 1 << place
         return grouped
 
-    def _is_due(self, fresh: Masks, people: People, *, is_over: bool) -> bool:
+    def _is_due(self, fresh: Masks, people: MemberPeople, *, is_over: bool) -> bool:
         grown = self._total ^ self._counted
         if people.are_enough(grown) and (is_over or people.number(grown) * SHARE >= people.number(self._total)):
             return True
@@ -116,7 +116,7 @@ class Cells:
                 moved |= (mask ^ fresh.get(name, {}).get(value, 0)) & self._counted & self._total
         return people.are_enough(moved)
 
-    def _is_sound(self, people: People) -> bool:
+    def _is_sound(self, people: MemberPeople) -> bool:
         """Whether the cells can stay beside the figure as it is now."""
         for cells in self._cells.values():
             rest = self._total ^ _union(cells)
@@ -126,7 +126,7 @@ class Cells:
                 return False
         return True
 
-    def _make(self, fresh: Masks, sums: Sums, people: People) -> None:
+    def _make(self, fresh: Masks, sums: Sums, people: MemberPeople) -> None:
         """Chooses the cells, the largest first: as they are now, else as they were shown before, else not at all."""
         taken: Masks = {name: {} for name in fresh}
         known = set(self._known)
@@ -147,8 +147,8 @@ class Cells:
         self._known.update(mask for cells in taken.values() for mask in cells.values())
         self._sums = {name: self._summed(taken[of], groups, people) for name, (of, groups) in sums.items()}
 
-    def _leave_enough(self, name: str, taken: Masks, people: People) -> None:
-        """Takes out the smallest cells of an attribute until what the others leave tells of nobody."""
+    def _leave_enough(self, name: str, taken: Masks, people: MemberPeople) -> None:
+        """Takes out the smallest cells of an attribute until the others leave nobody, or five people."""
         cells, before = taken[name], self._rests.setdefault(name, set())
         while cells:
             rest = self._total ^ _union(cells)
@@ -160,21 +160,21 @@ class Cells:
             del cells[min(cells, key=lambda value: (cells[value].bit_count(), value))]
 
     def _summed(
-        self, cells: Mapping[str, int], groups: Mapping[str, Collection[str]], people: People
+        self, cells: Mapping[str, int], groups: Mapping[str, Collection[str]], people: MemberPeople
     ) -> dict[str, int]:
         sums: dict[str, int] = {}
         for value, mask in cells.items():
             for group in groups.get(value, ()):
                 sums[group] = sums.get(group, 0) | mask
         shown = {}
-        for group, mask in sorted(sums.items(), key=lambda found: (-found[1].bit_count(), found[0])):
+        for group, mask in sorted(sums.items(), key=lambda item: (-item[1].bit_count(), item[0])):
             if _is_apart(mask, self._known, people):
                 shown[group] = mask
                 self._known.add(mask)
         return shown
 
 
-def _is_apart(mask: int, known: Iterable[int], people: People) -> bool:
+def _is_apart(mask: int, known: Iterable[int], people: MemberPeople) -> bool:
     return all(people.are_none_or_enough(mask ^ other) for other in known)
 
 

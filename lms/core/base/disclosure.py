@@ -1,8 +1,8 @@
-"""Which figures of people can be shown, and when one that was shown may be replaced.
+"""Disclosure of figures of people: which can be shown, and when one that was shown may be replaced.
 
 A figure has members: pairs of a record of a person and a version of what they said. Who reads it twice knows the
 difference of the two; so a newer figure takes the place of those before only where it differs from each of them by
-nobody, or by five people or more (`Ledger`). No database, no clock.
+nobody, or by five people or more (`FigureHistory`). No database, no clock.
 """
 
 from collections import Counter
@@ -55,12 +55,12 @@ class MemberIndex:
         """The members of a set."""
         return [self.members[place] for place in places_in(mask)]
 
-    def people(self, person_of: Mapping[int, int]) -> "People":
-        """Whose the members are; `person_of` says which person each record belongs to now."""
-        return People([person_of.get(record, record) for record, _version in self.members])
+    def people(self, person_of: Mapping[int, int]) -> "MemberPeople":
+        """The people of the members; `person_of` says which person each record belongs to now."""
+        return MemberPeople([person_of.get(record, record) for record, _version in self.members])
 
 
-class People:
+class MemberPeople:
     """The people behind sets of members."""
 
     def __init__(self, who: Sequence[int]) -> None:
@@ -92,8 +92,8 @@ def places_in(mask: int) -> list[int]:
     return places
 
 
-class Ledger:
-    """What one figure has shown: its members, and each set of them that was shown before.
+class FigureHistory:
+    """The history of one figure: its members, and each set of them that was shown before.
 
     `steps` are the differences from nobody to the first set, and from each set to the one after it. A figure that is
     not shown any more keeps what it showed, so that it is compared with that when it would be shown again.
@@ -106,7 +106,7 @@ class Ledger:
         self.is_shown = bool(given.get("is_shown"))
 
     def as_json(self) -> dict[str, Any]:
-        """The ledger as it is stored."""
+        """The history as it is stored."""
         return {"members": [list(member) for member in self._index.members], "steps": self._steps,
                 "is_shown": self.is_shown}  # fmt: skip
 
@@ -136,7 +136,7 @@ class Ledger:
             self.is_shown = self.is_shown and taken != before
 
     def renew(self, fresh: Collection[Member], person_of: Mapping[int, int]) -> bool:
-        """Shows these members in place of those before, where that tells of no fewer than five people; returns whether
+        """Shows these members in place of those before, where the difference is of five people or more; returns whether
         something else is shown now. Below five members' people, the figure is shown no more, by the same rule."""
         index = MemberIndex(self._index.members)
         mask, sets = index.mask(fresh), self._sets()

@@ -100,7 +100,7 @@ def _load(scope: Scope, partners: Partners, *, attended_only: bool = False) -> F
 
 
 def _ratings() -> Mapping[int, Mapping[str, Any]]:
-    """What each lecture has released for *satisfaction*; read again only once something was released."""
+    """All that each lecture has released for *satisfaction*; read again only once something was released."""
     if is_writing():
         return satisfaction_of()
     cached, stamp = memory(RATINGS), stamp_of(RATINGS)

@@ -144,7 +144,7 @@ def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str 
         uncounted=len(timed - seen),
         sources=dict(_count_sources(credits, attended).most_common()),
         countries=_by_country(belongs, roster, seen, attended, countries),
-        ratings=_ratings(lecture.id) if sees_all else Ratings(),
+        ratings=_ratings(lecture.id, sees_all=sees_all),
         discussion=_discussion(lecture.id) if sees_all else None,
     )
 
@@ -154,9 +154,9 @@ def _discussion(lecture_id: int) -> Discussion:
     return Discussion(counts.questions, counts.answered, counts.votes, *count_polls(lecture_id))
 
 
-def _ratings(lecture_id: int) -> Ratings:
-    """*Satisfaction*, as it was released last."""
-    released = satisfaction_of([lecture_id]).get(lecture_id)
+def _ratings(lecture_id: int, *, sees_all: bool) -> Ratings:
+    """*Satisfaction*, as it was released last; none for who sees one country, since no single lecture has that."""
+    released = satisfaction_of([lecture_id]).get(lecture_id) if sees_all else None
     return Ratings(*released["total"]) if released else Ratings()
 
 
