@@ -11,8 +11,9 @@ from lms.catalogue.queries.series import get_series
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import action, db, read
 from lms.demo.programme import read_json
-from lms.feedback.actions import ASK_UNTIL, answer_many, run_key, run_key_of_series, save_form_about_series
-from lms.feedback.queries import attended_ids, held_lectures, people_of
+from lms.feedback.actions import answer_many, run_key, run_key_of_series, save_form_about_series
+from lms.feedback.queries import attended_ids, held_lectures, people_of, versions_of
+from lms.feedback.releases import release_due
 from lms.feedback.rules import OPEN_FOR, PROPOSED
 from lms.mail import outbox
 from lms.questions.rules import dump
@@ -31,8 +32,8 @@ TALKATIVE: Final = 0.08
 
 
 def give(*, now: datetime, seed: int) -> int:
-    """Has people answer about the latest lectures and series, and nobody asked by e-mail about what is over; returns
-    how many."""
+    """Has people answer about the latest lectures and series, releases what they said, and has nobody asked by e-mail
+    about what is over; returns how many answered."""
     held = select(Lecture).where(Lecture.state == LectureState.HELD, Lecture.actual_end <= now - timedelta(hours=2))
     lectures = db.session.scalars(held.order_by(Lecture.actual_end.desc()).limit(LECTURES)).all()
     people = {lecture.id: sorted(attended_ids(lecture)) for lecture in lectures}
@@ -44,9 +45,12 @@ def give(*, now: datetime, seed: int) -> int:
         answers = _answers(people[lecture.id], draw)
         if answers:
             given += answer_many(lecture, answers, by=SYSTEM, at=min(lecture.actual_end + timedelta(hours=20), now))
-    late = [run_key(one.id) for one in lectures if one.actual_end is not None and one.actual_end > now - ASK_UNTIL]
-    _note_asked(late, now)
-    return given + sum(_give_on_series(slug, now=now, seed=seed) for slug in _ended(now))
+    late = [one.id for one in lectures if one.actual_end is not None and one.actual_end > now - OPEN_FOR]
+    versions = versions_of(late)
+    _note_asked([run_key(id_, versions.get(id_)) for id_ in late], now)
+    given += sum(_give_on_series(slug, now=now, seed=seed) for slug in _ended(now))
+    release_due(at=now)
+    return given
 
 
 def _ended(now: datetime) -> list[str]:

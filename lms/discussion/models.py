@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -93,7 +94,7 @@ class PollState(StrEnum):
 
 class Poll(Base):
     """A question with 2 to 8 options. `is_several`: several may be chosen. `is_shown`: all see the results of the open
-    poll."""
+    poll. `countries`: which countries were shown when it was closed, and everything that ever was shown of them."""
 
     __tablename__ = "poll"
     read_by_strangers = False
@@ -109,6 +110,7 @@ class Poll(Base):
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    countries: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
 
 
 class PollAnswer(Base):

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, text
 from sqlalchemy.engine import Connection
 
 from lms.catalogue.models import LectureState
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core.base.disclosure import shown_groups
+from lms.core.base.cells import Cells
+from lms.core.base.disclosure import Member
 from lms.core.base.errors import Invalid, NotFound, Refused
 from lms.core.base.roles import Actor
 from lms.core.database import audit
+from lms.core.database.bulk import among
 from lms.core.database.cache_versions import memory
 from lms.core.database.group_commit import group_writer
 from lms.core.database.session import action, after_commit, db, one_at_a_time, read, read_column, shared_alias
@@ -56,8 +58,8 @@ class PollView:
         ]
 
 
-def _first_answers(poll_ids: Sequence[int]) -> Any:
-    """The answers to these polls, one a person: of merged people, the one that was given last is first and counts."""
+def _latest_answers(poll_ids: Sequence[int]) -> Any:
+    """The answers to these polls, one a person: of merged people, the one that was given last counts."""
     rank = func.row_number().over(
         partition_by=(PollAnswer.poll_id, _Member.canonical_id),
         order_by=(PollAnswer.answered_ms.desc(), PollAnswer.person_id),
@@ -68,13 +70,13 @@ def _first_answers(poll_ids: Sequence[int]) -> Any:
         .where(PollAnswer.poll_id.in_(poll_ids))
         .subquery()
     )
-    return select(ranked.c.poll_id, ranked.c.person_id, ranked.c.choices).where(ranked.c.place == 1).subquery("first")
+    return select(ranked.c.poll_id, ranked.c.person_id, ranked.c.choices).where(ranked.c.place == 1).subquery("latest")
 
 
 def _counted(poll_ids: Sequence[int]) -> dict[int, Counter[int]]:
     """How often each set of options was chosen in each poll."""
-    first = _first_answers(poll_ids)
-    query = select(first.c.poll_id, first.c.choices, func.count()).group_by(first.c.poll_id, first.c.choices)
+    latest = _latest_answers(poll_ids)
+    query = select(latest.c.poll_id, latest.c.choices, func.count()).group_by(latest.c.poll_id, latest.c.choices)
     counted: dict[int, Counter[int]] = {poll_id: Counter() for poll_id in poll_ids}
     for poll_id, choices, count in read(query):
         counted[poll_id][choices] = count
@@ -159,24 +161,39 @@ class CountryAnswers:
 
 
 def countries_of(poll: Poll) -> list[CountryAnswers]:
-    """The countries of those who answered a closed poll, most first; only those that can be shown beside the results of
-    all (`shown_groups`). Its callers check who asks."""
-    if poll.state is not PollState.CLOSED or poll.closed_at is None:
+    """The countries of those who answered a closed poll, most first, as they were released when it was closed last. Its
+    callers check who asks."""
+    if poll.state is not PollState.CLOSED or poll.countries is None:
         return []
-    first = _first_answers([poll.id])
-    chosen: dict[int, int] = dict(read(select(first.c.person_id, first.c.choices)))
-    codes = country_codes_of(chosen, poll.closed_at.date())
-    sets: dict[str | None, list[int]] = {}
-    for person_id, choices in chosen.items():
-        sets.setdefault(codes.get(person_id), []).append(choices)
-    shown = shown_groups({code: len(given) for code, given in sets.items()})
+    return [CountryAnswers(**country) for country in poll.countries["shown"]]
+
+
+def _release_countries(poll: Poll, at: datetime) -> None:
+    """Stores the countries that can be shown beside the results of all, inside the running action. Closed again, a
+    poll shows other ones only where they differ by five people or more (`core.base.cells`)."""
+    db.session.refresh(poll, with_for_update=True)  # who answers at this moment is counted, or finds it closed
+    latest = _latest_answers([poll.id])
+    given: dict[int, int] = dict(read(select(latest.c.person_id, latest.c.choices)))
+    cells = Cells(poll.countries["cells"] if poll.countries is not None else None)
+    codes = country_codes_of(given, clock.day_of(at, clock.reporting_zone()))
+    members: list[Member] = list(given.items())
+    values = {"country": {member: codes.get(member[0], "") for member in members}}
+    people = read(select(Person.id, Person.canonical_id).where(among(Person.id, {*given, *cells.records})))
+    cells.renew(members, values, {}, {record: person or record for record, person in people}, is_over=True)
     places = range(len(poll.options))
-    countries = [
-        CountryAnswers(code, len(given), [sum(choices >> place & 1 for choices in given) for place in places])
-        for code, given in sets.items()
-        if code is not None and code in shown
+    shown: list[dict[str, Any]] = [
+        {
+            "code": code,
+            "answers": len(of_country),
+            "votes": [sum(int(choices) >> place & 1 for _person, choices in of_country) for place in places],
+        }
+        for code, of_country in cells.shown().get("country", {}).items()
+        if code
     ]
-    return sorted(countries, key=lambda country: (-country.answers, country.code))
+    poll.countries = {
+        "shown": sorted(shown, key=lambda country: (-country["answers"], country["code"])),
+        "cells": cells.as_json(),
+    }
 
 
 def _begin(lecture_id: int, by: Actor) -> None:
@@ -234,6 +251,8 @@ def change_poll(lecture_id: int, poll_id: int, step: str, *, by: Actor, at: date
             raise Refused(_("This lecture is over."))
         poll.state, poll.opened_at, poll.closed_at = PollState.OPEN, poll.opened_at or at, None
     elif step == "close" and poll.state is not PollState.DRAFT:
+        if poll.state is PollState.OPEN:
+            _release_countries(poll, at)
         poll.state, poll.closed_at = PollState.CLOSED, poll.closed_at or at
     elif step == "show" and poll.state is not PollState.DRAFT:
         poll.is_shown = True
@@ -300,12 +319,10 @@ def answer_poll(
 
 def close_polls(lecture_id: int, *, at: datetime) -> None:
     """Closes all open polls of a lecture that is over, inside the running action."""
-    db.session.execute(
-        update(Poll)
-        .where(Poll.lecture_id == lecture_id, Poll.state == PollState.OPEN)
-        .values(state=PollState.CLOSED, closed_at=at)
-        .execution_options(synchronize_session=False)
-    )
+    query = select(Poll).where(Poll.lecture_id == lecture_id, Poll.state == PollState.OPEN).order_by(Poll.id)
+    for poll in db.session.scalars(query.with_for_update()):
+        _release_countries(poll, at)
+        poll.state, poll.closed_at = PollState.CLOSED, at
     _forget(lecture_id)
 
 

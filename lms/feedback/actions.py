@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
+from lms.attendance.models.credits import LectureFacts
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.actions.series import locked_series
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
@@ -30,11 +31,16 @@ from lms.feedback.queries import (
     closings_of_series,
     column_of,
     form_of,
+    form_of_series,
     forms_of,
     is_expected,
+    own_questions,
     people_of,
     used_keys,
+    versions_of_series,
 )
+from lms.feedback.releases import withhold_comments
+from lms.feedback.results import find_comment
 from lms.feedback.rules import (
     DEFAULT,
     KINDS,
@@ -42,6 +48,7 @@ from lms.feedback.rules import (
     OPEN_FOR,
     PROPOSED,
     check_open,
+    digest,
     is_open,
     rating_key,
     without_texts,
@@ -58,8 +65,6 @@ TEMPLATE: Final = "feedback_asked"
 SERIES_TEMPLATE: Final = "series_feedback_asked"
 ASK_AFTER: Final = timedelta(minutes=30)
 """So long after the end attendance has been counted, and people are asked."""
-ASK_UNTIL: Final = timedelta(days=2)
-"""Nobody is asked about a lecture that ended, or was entered, later than this."""
 
 
 @action
@@ -68,10 +73,11 @@ def save_form(lecture_id: int, sent: Sequence[Mapping[str, Any]], *, by: Actor, 
 
     Answers that were given keep their questions. Raises Invalid, Forbidden or NotFound.
     """
-    lecture = get_lecture(lecture_id, by=by)
-    check_can_edit_lecture(lecture, by)
-    questions = _checked(sent, lecture, forms_of(lecture))
-    if dump(questions) != dump(form_of(lecture).questions):
+    check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
+    lecture = locked_lecture(lecture_id)
+    inherited = FeedbackForm.series_id == lecture.series_id
+    questions = _checked(sent, lecture, or_(forms_of(lecture), inherited))
+    if dump(questions) != dump(form_of(lecture).questions if sent else own_questions(forms_of(lecture))):
         db.session.add(
             FeedbackForm(lecture_id=lecture_id, questions=dump(questions), author_id=by.person_id, created_at=at)
         )
@@ -81,11 +87,16 @@ def save_form(lecture_id: int, sent: Sequence[Mapping[str, Any]], *, by: Actor, 
 @action
 def save_form_of_series(slug: str, sent: Sequence[Mapping[str, Any]], *, by: Actor, at: datetime) -> None:
     """Writes the questions for all lectures of a series that have none of their own."""
-    series = get_series(slug, by=by)
-    check_can_edit_series(series, by)
-    questions = _checked(sent, series, FeedbackForm.series_id == series.id)
-    db.session.add(FeedbackForm(series_id=series.id, questions=dump(questions), author_id=by.person_id, created_at=at))
-    audit.record("change_feedback_form", by=by, at=at, series=series.id)
+    check_can_edit_series(get_series(slug, by=by), by)
+    series = locked_series(slug)
+    of_series = FeedbackForm.series_id == series.id
+    inheriting = FeedbackForm.lecture_id.in_(select(Lecture.id).where(Lecture.series_id == series.id))
+    questions = _checked(sent, series, or_(of_series, inheriting))
+    if dump(questions) != dump(form_of_series(series).questions if sent else own_questions(of_series)):
+        db.session.add(
+            FeedbackForm(series_id=series.id, questions=dump(questions), author_id=by.person_id, created_at=at)
+        )
+        audit.record("change_feedback_form", by=by, at=at, series=series.id)
 
 
 @action
@@ -145,7 +156,8 @@ def answer(subject: Subject, person_id: int, sent: Mapping[str, Any], *, by: Act
     values = {"form_id": form.id, "answers": answers, "rating": answers.get(key) if key else None, "changed_at": at}
     row = {about: subject.id, "person_id": person_id, "answered_at": at, **values}
     insert = dialect_insert(FeedbackAnswer).values(row)
-    db.session.execute(insert.on_conflict_do_update(index_elements=[about, "person_id"], set_=values))
+    changed = {**values, "changes": FeedbackAnswer.changes + 1}
+    db.session.execute(insert.on_conflict_do_update(index_elements=[about, "person_id"], set_=changed))
     return answers
 
 
@@ -183,13 +195,11 @@ def _check_can_edit(subject: Subject, by: Actor) -> None:
 
 
 @action
-def hide_comment(subject: Subject, answer_id: int, key: str, reason: str, *, by: Actor, at: datetime) -> None:
-    """Takes a written answer out of the results, with a reason. Administrators still see it."""
+def hide_comment(subject: Subject, token: str, reason: str, *, by: Actor, at: datetime) -> None:
+    """Takes a comment that the results show out of them, with a reason. Administrators still see it."""
     _check_can_edit(subject, by)
     words = checked_words(reason, lack=_("Enter the reason."))
-    row = db.session.get(FeedbackAnswer, answer_id)
-    if row is None or getattr(row, column_of(subject).key) != subject.id or not isinstance(row.answers.get(key), str):
-        raise NotFound
+    answer_id, key = find_comment(subject, token)
     values = {"answer_id": answer_id, "key": key, "reason": words, "hidden_by": by.person_id, "hidden_at": at}
     db.session.execute(dialect_insert(HiddenComment).values(values).on_conflict_do_nothing())
     _record("hide_feedback_comment", subject, by=by, at=at)
@@ -203,13 +213,12 @@ def _record(verb: str, subject: Subject, *, by: Actor, at: datetime) -> None:
 
 
 @action
-def show_comment(subject: Subject, answer_id: int, key: str, *, by: Actor, at: datetime) -> None:
+def show_comment(subject: Subject, token: str, *, by: Actor, at: datetime) -> None:
     """Puts a hidden comment back. Administrators only."""
     if not by.is_administrator:
         raise Forbidden(_("Only administrators can show a hidden comment again."))
-    given, column = db.session.get(FeedbackAnswer, answer_id), column_of(subject)
-    if given is None or getattr(given, column.key) != subject.id:
-        raise NotFound
+    answer_id, key = find_comment(subject, token)
+    given, column = db.session.get_one(FeedbackAnswer, answer_id), column_of(subject)
     whose = select(Person.canonical_id).where(Person.id == given.person_id).scalar_subquery()
     answers = select(FeedbackAnswer.id).join(Person, Person.id == FeedbackAnswer.person_id)
     answers = answers.where(column == subject.id, Person.canonical_id == whose)
@@ -222,48 +231,65 @@ def show_comment(subject: Subject, answer_id: int, key: str, *, by: Actor, at: d
 
 @action
 def erase_answers(person_id: int) -> None:
-    """Deletes what an erased person wrote. What they chose stays, so that every figure stays."""
+    """Deletes what an erased person wrote, also from what is shown. What they chose stays, so every figure stays."""
     forms: dict[int | None, tuple[Question, ...]] = {None: DEFAULT}
-    for row in db.session.scalars(select(FeedbackAnswer).where(FeedbackAnswer.person_id == person_id)):
+    of_person = select(FeedbackAnswer.id, FeedbackAnswer.lecture_id, Series.slug)
+    of_person = of_person.outerjoin(Series, Series.id == FeedbackAnswer.series_id)
+    given = read(of_person.where(FeedbackAnswer.person_id == person_id).order_by(FeedbackAnswer.id))
+    for answer_id, lecture_id, slug in given:
+        subject = locked_lecture(lecture_id) if lecture_id is not None else locked_series(slug)
+        row = db.session.get_one(FeedbackAnswer, answer_id, populate_existing=True)
         if row.form_id not in forms:
             forms[row.form_id] = load(db.session.get_one(FeedbackForm, row.form_id).questions)
         row.answers = without_texts(row.answers, forms[row.form_id])
+        row.changes += 1
+        withhold_comments(answer_id, subject)
+
+
+# Asking by e-mail
 
 
 def ask_for_feedback(*, at: datetime) -> int:
-    """E-mails those who attended a lecture that ended lately, or a lecture of a series that is over and asks, and have
-    not answered, once; returns about how many lectures and series."""
+    """E-mails those who attended a lecture, or a lecture of a series that is over and asks, and have not answered, once
+    each, until its feedback ends; returns about how many lectures and series.
+
+    Who becomes known to have attended later is asked then: a lecture or series is looked at again whenever its
+    attendance has changed.
+    """
     lectures = (
-        select(Lecture.id)
+        select(Lecture.id, LectureFacts.version)
         .join(Series, Series.id == Lecture.series_id)
+        .outerjoin(LectureFacts, LectureFacts.lecture_id == Lecture.id)
         .where(
             Lecture.state == LectureState.HELD,
             Lecture.actual_end <= at - ASK_AFTER,
-            Lecture.actual_end > at - ASK_UNTIL,
+            Lecture.actual_end >= at - OPEN_FOR,
             Series.visibility == Visibility.PUBLIC,
         )
         .order_by(Lecture.id)
     )
-    due: dict[str, tuple[type[Subject], int]] = {run_key(id_): (Lecture, id_) for (id_,) in read(lectures)}
-    closings = closings_of_series()
+    due: dict[str, tuple[type[Subject], int]] = {
+        run_key(id_, version): (Lecture, id_) for id_, version in read(lectures)
+    }
+    closings = {id_: closes for id_, closes in closings_of_series().items() if is_open(closes, at)}
+    closings = {id_: closes for id_, closes in closings.items() if closes - OPEN_FOR <= at - ASK_AFTER}
     public = select(Series.id).where(among(Series.id, closings), Series.visibility == Visibility.PUBLIC)
     for (id_,) in read(public.order_by(Series.id)) if closings else ():
-        if closings[id_] - OPEN_FOR <= at - ASK_AFTER and is_open(closings[id_], at):
-            due[run_key_of_series(id_, closings[id_])] = (Series, id_)
+        due[run_key_of_series(id_, closings[id_])] = (Series, id_)
     known = outbox.begun(due) if due else set()
     db.session.rollback()
     return sum(_ask(kind, id_, key, at=at) for key, (kind, id_) in due.items() if key not in known)
 
 
-def run_key(lecture_id: int) -> str:
-    """The run of e-mails that ask about a lecture."""
-    return f"feedback-{lecture_id}"
+def run_key(lecture_id: int, version: int | None) -> str:
+    """The run of e-mails that ask about a lecture with this version of its attendance."""
+    return f"feedback-{lecture_id}-{version or 0}"
 
 
 def run_key_of_series(series_id: int, closes: datetime) -> str:
-    """The run of e-mails that ask about a series: another one when a lecture was held since, or it asks again. Nobody
-    who was asked before is asked again."""
-    return f"feedback-series-{series_id}-{int(closes.timestamp())}"
+    """The run of e-mails that ask about a series: another one when a lecture was held since, or its attendance has
+    changed, or it asks again. Nobody who was asked before is asked again."""
+    return f"feedback-series-{series_id}-{int(closes.timestamp())}-{digest(versions_of_series(series_id))}"
 
 
 def waiting_people(subject: Subject) -> list[int]:
@@ -298,7 +324,7 @@ def _post_to(kind: type[Subject], subject_id: int, people: Sequence[int], *, at:
         key = f"feedback-series-{subject_id}"
         tell_series(SERIES_TEMPLATE, subject, people, expires_at=end, at=at, key=key)
     else:
-        tell_lecture(TEMPLATE, subject, people, {}, expires_at=end, at=at, key=run_key(subject_id))
+        tell_lecture(TEMPLATE, subject, people, {}, expires_at=end, at=at, key=f"feedback-{subject_id}")
 
 
 @action

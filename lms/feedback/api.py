@@ -15,7 +15,7 @@ from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.feedback import actions
 from lms.feedback.queries import Subject, form_of
-from lms.feedback.results import results_of
+from lms.feedback.results import FeedbackResults, results_of
 from lms.feedback.schemas import AnswersOut, FeedbackAnswersIn, FormIn, FormOut, ResultsOut
 from lms.people.queries.persons import find_person_id
 from lms.questions.rules import dump
@@ -124,7 +124,8 @@ def _answered(subject: Subject, sent: dict[str, Any]) -> dict[str, Any]:
 @scope("feedback:read")
 @bp.output(ResultsOut)
 def get_results(lecture_id: int) -> dict[str, Any]:
-    """Returns what people answered about a lecture. No number is of fewer than five of them."""
+    """Returns what people answered about a lecture, as it was released last. No number is of fewer than five of them,
+    nor is the difference of two."""
     return _results(get_lecture(lecture_id, by=current_actor()))
 
 
@@ -133,8 +134,8 @@ def get_results(lecture_id: int) -> dict[str, Any]:
 @scope("feedback:read")
 @bp.output(ResultsOut)
 def get_results_of_series(slug: str) -> dict[str, Any]:
-    """Returns what people answered about a series as a whole, and about its lectures by year. No number is of fewer
-    than five of them."""
+    """Returns what people answered about a series as a whole, and about its lectures by year, as it was released last.
+    No number is of fewer than five of them, nor is the difference of two."""
     return _results(get_series(slug, by=current_actor()))
 
 
@@ -142,6 +143,7 @@ def _results(subject: Subject) -> dict[str, Any]:
     shown = results_of(subject, by=current_actor(), at=clock.now())
     return {
         "answers": shown.answers,
+        "released_at": shown.released_at,
         "attended": shown.attended,
         "closes_at": shown.closes_at,
         "questions": [
@@ -156,16 +158,7 @@ def _results(subject: Subject) -> dict[str, Any]:
             }
             for result in shown.questions
         ],
-        "groups": {
-            name: {
-                key or "": {
-                    "answers": group.answers,
-                    "means": {question: _hundredths(mean) for question, mean in group.means.items()},
-                }
-                for key, group in groups.items()
-            }
-            for name, groups in (("country", shown.countries), ("source", shown.sources))
-        },
+        "groups": {"country": _groups(shown)} if shown.is_of_series else {},
         "years": [
             {
                 "year": year,
@@ -175,6 +168,16 @@ def _results(subject: Subject) -> dict[str, Any]:
             }
             for year, group in shown.years.items()
         ],
+    }
+
+
+def _groups(shown: FeedbackResults) -> dict[str, Any]:
+    return {
+        key or "": {
+            "answers": group.answers,
+            "means": {question: _hundredths(mean) for question, mean in group.means.items()},
+        }
+        for key, group in shown.countries.items()
     }
 
 

@@ -1,9 +1,19 @@
-"""Feedback: the questions of lectures and series, the answers, and comments that are not shown."""
+"""Feedback: the questions of lectures and series, the answers, what is released of them, and hidden comments."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.database.session import Base, UtcDateTime
@@ -45,7 +55,8 @@ class FeedbackAnswer(Base):
     null: to the default ones.
 
     `rating` is the answer to the first rating among them. *Satisfaction* is counted from those about lectures. Staff
-    never see whose answer it is. Texts are deleted with the person; what was chosen stays.
+    never see whose answer it is. Texts are deleted with the person; what was chosen stays. `changes`: how often it was
+    given or changed.
     """
 
     __tablename__ = "feedback_answer"
@@ -66,6 +77,37 @@ class FeedbackAnswer(Base):
     rating: Mapped[int | None] = mapped_column(SmallInteger)
     answered_at: Mapped[datetime] = mapped_column(UtcDateTime)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changes: Mapped[int] = mapped_column(default=1, server_default="1")
+
+
+class FeedbackRelease(Base):
+    """The released answers about a lecture, or about a series as a whole: all that pages, files and figures read.
+
+    It is written by `releases.release_due` alone and replaced in place, each figure by the rule of
+    `core.base.disclosure`. `released_at` is when something in it last changed, and null before anything is shown.
+    `stamp` says of which answers and credits it was made, `facts_version` of which attendance of the lecture.
+    `answers` is null where nothing is shown. `shown` are the results, `satisfaction` is what the lecture adds to that
+    figure, and `history` has the members of every figure, now and before.
+    """
+
+    __tablename__ = "feedback_release"
+    read_by_strangers = False
+    __table_args__ = (
+        UniqueConstraint("lecture_id", name="uq_feedback_release_lecture_id"),
+        UniqueConstraint("series_id", name="uq_feedback_release_series_id"),
+        CheckConstraint("(lecture_id IS NULL) != (series_id IS NULL)", name="of_one"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lecture_id: Mapped[int | None] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"))
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"))
+    released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    stamp: Mapped[str] = mapped_column(String(200))
+    facts_version: Mapped[int | None] = mapped_column(BigInteger)
+    answers: Mapped[int | None]
+    shown: Mapped[dict[str, Any]] = mapped_column(JSON)
+    satisfaction: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    history: Mapped[dict[str, Any]] = mapped_column(JSON, deferred=True)
 
 
 class HiddenComment(Base):

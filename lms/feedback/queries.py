@@ -10,17 +10,17 @@ from typing import Any, Final
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from lms.attendance.models.credits import LectureFacts
 from lms.attendance.queries.facts import attended_in
 from lms.catalogue.models import Lecture, LectureChange, LectureState, Series, Visibility
 from lms.catalogue.rules import may_edit_series
-from lms.core.base.disclosure import FEWEST
 from lms.core.base.errors import NotFound
 from lms.core.base.roles import Actor
 from lms.core.database.bulk import among
 from lms.core.database.session import db, read, read_column
 from lms.core.time import clock
 from lms.enrolment.membership import expected_at
-from lms.feedback.models import FeedbackAnswer, FeedbackForm
+from lms.feedback.models import FeedbackAnswer, FeedbackForm, FeedbackRelease
 from lms.feedback.rules import (
     DEFAULT,
     OPEN_FOR,
@@ -28,7 +28,6 @@ from lms.feedback.rules import (
     closes_at,
     closes_at_of_series,
     is_open,
-    rating_key,
 )
 from lms.mail.outbox import OutboxMail
 from lms.people.models import Person
@@ -143,6 +142,12 @@ def _latest(condition: Any) -> Select[FeedbackForm]:
     return select(FeedbackForm).where(condition).order_by(FeedbackForm.id.desc()).limit(1)
 
 
+def own_questions(condition: Any) -> tuple[Question, ...]:
+    """The questions of the latest of some forms; none where there is no such form, or they are asked no more."""
+    row = db.session.scalar(_latest(condition))
+    return load(row.questions) if row is not None else ()
+
+
 def used_keys(condition: Any) -> set[str]:
     """The keys of all questions that forms have had."""
     return {
@@ -187,12 +192,12 @@ def closing_of(subject: Subject) -> datetime | None:
 
 @dataclass(frozen=True)
 class OwnFeedback:
-    """The questions about a lecture or series for somebody who can answer, and what they answered."""
+    """The questions about a lecture or series for somebody who can answer, and what they answered, and when."""
 
     subject: Subject
     form: AskedForm
     answers: Mapping[str, Any]
-    has_answered: bool
+    answered_at: datetime | None
     closes_at: datetime | None
     is_open: bool
 
@@ -222,7 +227,8 @@ def own_feedback(subject: Subject, person_id: int, *, at: datetime) -> OwnFeedba
     keys = {question.key for question in form.questions}
     answers = {} if row is None else {key: value for key, value in row.answers.items() if key in keys}
     closes = closing_of(subject)
-    return OwnFeedback(subject, form, answers, row is not None, closes, is_open(closes, at))
+    answered_at = None if row is None else row.changed_at
+    return OwnFeedback(subject, form, answers, answered_at, closes, is_open(closes, at))
 
 
 def latest_answer(subject: Subject, person_id: int) -> FeedbackAnswer | None:
@@ -337,6 +343,18 @@ def held_lectures(series: Series) -> list[Lecture]:
     return list(db.session.scalars(held.order_by(Lecture.actual_start, Lecture.id)))
 
 
+def versions_of(lecture_ids: Collection[int]) -> dict[int, int]:
+    """Lecture → the version of its attendance, of those that have stored facts."""
+    query = select(LectureFacts.lecture_id, LectureFacts.version)
+    return dict(read(query.where(among(LectureFacts.lecture_id, lecture_ids)))) if lecture_ids else {}
+
+
+def versions_of_series(series_id: int) -> list[int]:
+    """The versions of the attendance of a series' lectures, in the order of these."""
+    query = select(LectureFacts.version).join(Lecture, Lecture.id == LectureFacts.lecture_id)
+    return list(read_column(query.where(Lecture.series_id == series_id).order_by(Lecture.id)))
+
+
 def people_of(subject: Subject, only: Collection[int] | None = None) -> dict[int, str]:
     """The people who attended a lecture, or a lecture of a series, and the way: in a series, of the last lecture that
     they attended. Of some people (canonical ids), where given."""
@@ -350,11 +368,13 @@ def ways_of(lectures: Iterable[Lecture], attended: Mapping[int, Mapping[int, str
 
 @dataclass(frozen=True)
 class CountedAnswer:
-    """The answer of one person about a lecture or series, whatever records they have."""
+    """The answer of one person about a lecture or series, whatever records they have; `record_id` is that of this
+    one."""
 
     id: int
     subject_id: int
     person_id: int
+    record_id: int
     form_id: int | None
     answers: Mapping[str, Any]
     rating: int | None
@@ -370,6 +390,7 @@ def counted_answers(
             FeedbackAnswer.id,
             column,
             Person.canonical_id,
+            FeedbackAnswer.person_id,
             FeedbackAnswer.form_id,
             FeedbackAnswer.answers,
             FeedbackAnswer.rating,
@@ -382,49 +403,20 @@ def counted_answers(
     return list(latest.values())
 
 
-def ratings_of(lecture_ids: Collection[int] | None = None) -> dict[int, dict[int, int]]:
-    """Lecture → person (canonical id) → rating, of all answers with one; of merged people the one changed last. Answers
-    about series are not among them."""
-    query = (
-        select(FeedbackAnswer.lecture_id, Person.canonical_id, FeedbackAnswer.rating)
-        .join(Person, Person.id == FeedbackAnswer.person_id)
-        .where(FeedbackAnswer.lecture_id.is_not(None))
-        .order_by(FeedbackAnswer.changed_at, FeedbackAnswer.id)
-    )
+def satisfaction_of(lecture_ids: Collection[int] | None = None) -> dict[int, dict[str, Any]]:
+    """Lecture → what its release adds to *satisfaction*: the number, sum, and number of 4 and 5 of its ratings, in all
+    (`total`) and by attribute of the people and its value; of lectures of which nothing is released, nothing."""
+    query = select(FeedbackRelease.lecture_id, FeedbackRelease.satisfaction)
+    query = query.where(FeedbackRelease.lecture_id.is_not(None), FeedbackRelease.satisfaction.is_not(None))
     if lecture_ids is not None:
-        query = query.where(among(FeedbackAnswer.lecture_id, lecture_ids))
-    ratings: dict[int, dict[int, int | None]] = defaultdict(dict)
-    for lecture_id, person_id, rating in read(query):
-        ratings[lecture_id][person_id] = rating
-    return {
-        lecture_id: {person: rating for person, rating in of_lecture.items() if rating is not None}
-        for lecture_id, of_lecture in ratings.items()
-    }
+        query = query.where(among(FeedbackRelease.lecture_id, lecture_ids))
+    return dict(read(query))
 
 
-def public_ratings(attended: Mapping[int, Collection[int]]) -> dict[int, dict[int, int]]:
-    """Lecture → person → rating, of those who attended lectures, as far as sums of lectures may have them.
-
-    Ratings of a lecture by fewer than five people, who answered one question, are left out: with them, a sum would be
-    more than its lectures show, and what it is more would be of these few.
-    """
-    rows = [row for row in counted_answers(attended) if row.rating is not None]
-    forms: dict[int | None, str | None] = {None: rating_key(DEFAULT)}
-    ids = {row.form_id for row in rows if row.form_id is not None}
-    forms |= {
-        id_: rating_key(load(questions))
-        for id_, questions in read(select(FeedbackForm.id, FeedbackForm.questions).where(among(FeedbackForm.id, ids)))
-    }
-    people = {lecture_id: set(ids) for lecture_id, ids in attended.items()}
-    by_question: dict[tuple[int, str | None], dict[int, int]] = defaultdict(dict)
-    for row in rows:
-        if row.person_id in people[row.subject_id] and row.rating is not None:
-            by_question[row.subject_id, forms[row.form_id]][row.person_id] = row.rating
-    public: dict[int, dict[int, int]] = defaultdict(dict)
-    for (lecture_id, _key), ratings in by_question.items():
-        if len(ratings) >= FEWEST:
-            public[lecture_id] |= ratings
-    return dict(public)
+def release_of(subject: Subject) -> FeedbackRelease | None:
+    """The release of the answers about a lecture or series; None before anything was looked at."""
+    column = FeedbackRelease.lecture_id if isinstance(subject, Lecture) else FeedbackRelease.series_id
+    return db.session.scalar(select(FeedbackRelease).where(column == subject.id))
 
 
 def export_of_person(person_id: int) -> list[dict[str, Any]]:

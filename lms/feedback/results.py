@@ -1,7 +1,8 @@
-"""The results of feedback about a lecture or series: bars, comments and groups, none of fewer than five people."""
+"""The results of feedback about a lecture or series, as they were released: bars, comments and countries, none of fewer
+than five people."""
 
-import hashlib
-from collections import Counter, defaultdict
+import hmac
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,41 +12,35 @@ from sqlalchemy import select
 
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.rules import may_edit_lecture, may_edit_series
-from lms.core.base.disclosure import FEWEST
-from lms.core.base.errors import Forbidden
+from lms.core.base.errors import Forbidden, NotFound
 from lms.core.base.roles import Actor
+from lms.core.base.settings import signing_secrets
+from lms.core.database.bulk import among
 from lms.core.database.session import db, read
 from lms.core.text.i18n import _
 from lms.core.time import clock
 from lms.feedback.models import FeedbackAnswer, FeedbackForm, HiddenComment
 from lms.feedback.queries import (
-    CountedAnswer,
     Subject,
     attended_by_lecture,
     closing_of,
     column_of,
-    counted_answers,
     form_of,
     held_lectures,
-    public_ratings,
+    release_of,
+    satisfaction_of,
     ways_of,
 )
-from lms.feedback.rules import (
-    DEFAULT,
-    SATISFIED,
-    is_open,
-    shown_beside,
-)
+from lms.feedback.rules import DEFAULT, comment_token, digest, is_open, name_of
 from lms.people.models import Person
-from lms.people.queries.countries import country_codes_of
 from lms.questions.rules import Question, load
 
 
 @dataclass(frozen=True)
 class Comment:
-    """A written answer. `reason` is why it is hidden, for those who may see it then."""
+    """A written answer, named by a token. `reason` is why it is hidden, for those who may see it then."""
 
-    answer_id: int
+    token: str
     text: str
     reason: str | None = None
 
@@ -80,8 +75,9 @@ class YearResult:
 
 @dataclass(frozen=True)
 class FeedbackResults:
-    """The results of a lecture, or of a series as a whole. `answers` is null below five. Groups by country code, or
-    null, and by way. `years`: of a series, the feedback on its lectures by year."""
+    """The results of a lecture, or of a series as a whole, as of `released_at`. `answers` is null before anything was
+    released. `countries`: of a series, groups by country code, or null. `years`: of a series, the feedback on its
+    lectures by year."""
 
     subject: Subject
     answers: int | None
@@ -90,8 +86,8 @@ class FeedbackResults:
     is_open: bool
     questions: Sequence[QuestionResult] = ()
     countries: Mapping[str | None, GroupResult] = field(default_factory=dict)
-    sources: Mapping[str | None, GroupResult] = field(default_factory=dict)
     years: Mapping[str, YearResult] = field(default_factory=dict)
+    released_at: datetime | None = None
 
     @property
     def is_of_series(self) -> bool:
@@ -115,7 +111,7 @@ def may_read(subject: Subject, by: Actor) -> bool:
 
 
 def results_of(subject: Subject, *, by: Actor, at: datetime) -> FeedbackResults:
-    """The results of a lecture, or of a series as a whole: what those answered who attended it, or a lecture of it.
+    """The results of a lecture, or of a series as a whole, as they were released last: nothing of them is counted here.
 
     Raises Forbidden for who may not read them.
     """
@@ -124,132 +120,111 @@ def results_of(subject: Subject, *, by: Actor, at: datetime) -> FeedbackResults:
             raise Forbidden(_("Only the series’ instructors, reporters and administrators can read its feedback."))
         raise Forbidden(_("Only the lecture’s instructors, reporters and administrators can read its feedback."))
     lectures = [subject] if isinstance(subject, Lecture) else held_lectures(subject)
-    attended = attended_by_lecture(lectures)
-    ways = ways_of(lectures, attended)
-    years = _years(lectures, attended) if isinstance(subject, Series) else {}
-    rows = [row for row in counted_answers([subject.id], column_of(subject)) if row.person_id in ways]
+    attended = len(ways_of(lectures, attended_by_lecture(lectures)))
+    years = _years(lectures) if isinstance(subject, Series) else {}
     closes = closing_of(subject)
-    empty = FeedbackResults(subject, None, len(ways), closes, is_open(closes, at), years=years)
-    if len(rows) < FEWEST:
+    release = release_of(subject)
+    empty = FeedbackResults(subject, None, attended, closes, is_open(closes, at), years=years)
+    if release is None or release.answers is None:
         return empty
-    questions = _questions_of(subject, rows)
-    hidden = _hidden(subject, rows)
-    results = [_result(question, rows, hidden, by) for question in questions]
-    last = max((lecture.actual_start for lecture in lectures if lecture.actual_start is not None), default=at)
-    codes = country_codes_of([row.person_id for row in rows], clock.day_of(last, clock.reporting_zone()))
-    cells = {
-        row.person_id: (codes.get(row.person_id), _WAYS.get(ways[row.person_id], ways[row.person_id])) for row in rows
-    }
-    by_country, by_source = _groups(questions, rows, cells)
-    return replace(empty, answers=len(rows), questions=results, countries=by_country, sources=by_source)
+    shown = release.shown
+    hidden = _hidden(subject)
+    results = [
+        _result(question, shown["questions"].get(name_of(question)), hidden, by)
+        for question in _questions_of(subject, shown.get("forms", ()))
+    ]
+    countries = {
+        code or None: GroupResult(group["answers"], group["means"])
+        for code, group in sorted(
+            shown.get("countries", {}).items(), key=lambda item: (-item[1]["answers"], item[0])
+        )
+    }  # fmt: skip
+    return replace(
+        empty, answers=release.answers, questions=results, countries=countries, released_at=release.released_at
+    )
 
 
-def _years(lectures: Iterable[Lecture], attended: Mapping[int, Mapping[int, str]]) -> dict[str, YearResult]:
-    """The feedback on lectures by the year of each, of those whose results state the same ratings: a sum of them says
-    nothing new."""
-    given: dict[str, list[int]] = defaultdict(list)
-    public = public_ratings(attended)
+def _years(lectures: Iterable[Lecture]) -> dict[str, YearResult]:
+    """The feedback on lectures by the year of each: a sum of what their results state says nothing new."""
+    sums: dict[str, list[int]] = {}
+    released = satisfaction_of([lecture.id for lecture in lectures])
     for lecture in lectures:
-        if lecture.id in public and lecture.actual_start is not None:
-            year = clock.day_of(lecture.actual_start, clock.reporting_zone()).year
-            given[str(year)] += public[lecture.id].values()
+        if lecture.id in released and lecture.actual_start is not None:
+            year = str(clock.day_of(lecture.actual_start, clock.reporting_zone()).year)
+            before = sums.get(year, [0, 0, 0])
+            sums[year] = [one + more for one, more in zip(before, released[lecture.id]["total"], strict=True)]
     return {
-        year: YearResult(len(ratings), sum(ratings) / len(ratings), _percent(ratings))
-        for year, ratings in sorted(given.items())
+        year: YearResult(answers, total / answers, round(100 * satisfied / answers, 1))
+        for year, (answers, total, satisfied) in sorted(sums.items())
     }
 
 
-def _percent(ratings: Sequence[int]) -> float:
-    return round(100 * sum(rating >= SATISFIED for rating in ratings) / len(ratings), 1)
-
-
-_WAYS = {"import": "live"}
-
-
-def _questions_of(subject: Subject, rows: Iterable[CountedAnswer]) -> list[Question]:
-    """The questions that are asked now, then those of earlier versions that were answered: each key and kind once."""
-    ids = {row.form_id for row in rows if row.form_id is not None}
+def _questions_of(subject: Subject, form_ids: Iterable[int]) -> list[Question]:
+    """The questions that are asked now, then those of earlier versions that were answered: each key and kind once.
+    The id 0 is that of the default questions."""
     forms = db.session.execute(
-        select(FeedbackForm.questions).where(FeedbackForm.id.in_(ids)).order_by(FeedbackForm.id.desc())
+        select(FeedbackForm.questions).where(FeedbackForm.id.in_(form_ids)).order_by(FeedbackForm.id.desc())
     )
     versions = [form_of(subject).questions, *(load(questions) for (questions,) in forms)]
-    if any(row.form_id is None for row in rows):
+    if 0 in form_ids:
         versions.append(DEFAULT)
     return list(
         {(each.key, each.kind): each for questions in reversed(versions) for each in reversed(questions)}.values()
     )[::-1]
 
 
-def _hidden(subject: Subject, rows: Iterable[CountedAnswer]) -> dict[tuple[int, str], str]:
+def _hidden(subject: Subject) -> dict[tuple[int, str], str]:
     """Why written answers are hidden, by answer and question: also those that were hidden under another record of
     their person."""
+    column = column_of(subject)
     query = (
         select(Person.canonical_id, HiddenComment.key, HiddenComment.reason)
         .join(FeedbackAnswer, FeedbackAnswer.id == HiddenComment.answer_id)
         .join(Person, Person.id == FeedbackAnswer.person_id)
-        .where(column_of(subject) == subject.id)
+        .where(column == subject.id)
         .order_by(HiddenComment.hidden_at)
     )
     reasons: dict[int, dict[str, str]] = defaultdict(dict)
     for person_id, key, reason in read(query):
         reasons[person_id][key] = reason
-    return {(row.id, key): reason for row in rows for key, reason in reasons.get(row.person_id, {}).items()}
-
-
-def _fits(question: Question, value: Any) -> bool:
-    kinds: dict[str, Any] = {"rating": int, "choice": str, "choices": list, "text": str, "number": (int, float)}
-    return isinstance(value, kinds[question.kind])
+    if not reasons:
+        return {}
+    answers = select(FeedbackAnswer.id, Person.canonical_id).join(Person, Person.id == FeedbackAnswer.person_id)
+    answers = answers.where(column == subject.id, among(Person.canonical_id, reasons))
+    return {(id_, key): reason for id_, person in read(answers) for key, reason in reasons[person].items()}
 
 
 def _result(
-    question: Question, rows: Iterable[CountedAnswer], hidden: Mapping[tuple[int, str], str], by: Actor
+    question: Question, figures: Mapping[str, Any] | None, hidden: Mapping[tuple[int, str], str], by: Actor
 ) -> QuestionResult:
-    given = {row.id: row.answers[question.key] for row in rows if _fits(question, row.answers.get(question.key))}
-    if len(given) < FEWEST:
+    if figures is None:
         return QuestionResult(question, None)
-    values = list(given.values())
-    if question.kind == "text":
-        comments = [
-            Comment(id_, text, hidden.get((id_, question.key)))
-            for id_, text in given.items()
-            if by.is_administrator or (id_, question.key) not in hidden
-        ]
-        return QuestionResult(question, len(given), comments=sorted(comments, key=_shuffled))
-    if question.kind == "number":
-        return QuestionResult(question, len(given), mean=sum(values) / len(values))
-    counts = Counter(value for each in values for value in (each if isinstance(each, list) else [each]))
-    mean = sum(values) / len(values) if question.kind == "rating" else None
-    return QuestionResult(question, len(given), dict(counts), mean)
-
-
-def _shuffled(comment: Comment) -> bytes:
-    """An order that says nothing about who wrote when, and is the same each time."""
-    return hashlib.sha256(f"{comment.answer_id}".encode()).digest()
-
-
-def _groups(
-    questions: Sequence[Question], rows: Sequence[CountedAnswer], cell_of: Mapping[int, tuple[str | None, str]]
-) -> tuple[dict[str | None, GroupResult], dict[str | None, GroupResult]]:
-    """The groups that can be shown, by country and by way of attending, the largest first; each rating only where its
-    own answers are enough."""
-    shown = shown_beside(Counter(cell_of[row.person_id] for row in rows))
-    sums: list[dict[str | None, dict[str, float | None]]] = [{}, {}]
-    for key in [question.key for question in questions if question.kind == "rating"]:
-        ratings = [row for row in rows if isinstance(row.answers.get(key), int)]
-        enough = shown_beside(Counter(cell_of[row.person_id] for row in ratings))
-        for kind in (0, 1):
-            given: dict[str | None, list[int]] = defaultdict(list)
-            for row in ratings:
-                given[cell_of[row.person_id][kind]].append(row.answers[key])
-            for group in shown[kind]:
-                values = given.get(group, []) if group in enough[kind] else []
-                sums[kind].setdefault(group, {})[key] = sum(values) / len(values) if values else None
-    sizes = [Counter(cell_of[row.person_id][kind] for row in rows) for kind in (0, 1)]
-    by_country, by_source = (
-        {
-            group: GroupResult(sizes[kind][group], sums[kind].get(group, {}))
-            for group in sorted(shown[kind], key=lambda group: (-sizes[kind][group], group or ""))
-        }
-        for kind in (0, 1)
+    comments = [
+        Comment(token_of(question, id_, text), text, hidden.get((id_, question.key)))
+        for id_, text in figures.get("comments", ())
+        if by.is_administrator or (id_, question.key) not in hidden
+    ]
+    return QuestionResult(
+        question,
+        figures["answers"],
+        dict(figures.get("counts", ())),
+        figures.get("mean"),
+        sorted(comments, key=lambda comment: comment.token),
     )
-    return by_country, by_source
+
+
+def token_of(question: Question, answer_id: int, text: str, secret: str | None = None) -> str:
+    """The token of a comment: the same person has another one at each question, and for each text."""
+    return comment_token(secret or signing_secrets()[0], answer_id, f"{name_of(question)} {digest(text)}")
+
+
+def find_comment(subject: Subject, token: str) -> tuple[int, str]:
+    """The answer and the key of the question of a comment that is shown. Raises NotFound."""
+    release = release_of(subject)
+    for secret in signing_secrets():
+        for question in _questions_of(subject, release.shown.get("forms", ())) if release is not None else ():
+            figures = release.shown["questions"].get(name_of(question), {}) if release is not None else {}
+            for id_, text in figures.get("comments", ()):
+                if hmac.compare_digest(token_of(question, id_, text, secret), token):
+                    return id_, question.key
+    raise NotFound

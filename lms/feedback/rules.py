@@ -1,17 +1,19 @@
-"""When feedback on lectures and series can be given, the default questions, and which groups are large enough to be
-shown."""
+"""When feedback on lectures and series can be given, the default questions, and the signed parts of addresses."""
 
+import base64
 import hashlib
-from collections import Counter
+import hmac
+import json
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-import numpy as np
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from itsdangerous import BadSignature, Signer
 
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.core.base.disclosure import FEWEST, shown_groups
 from lms.core.base.errors import Refused
 from lms.core.text.i18n import _
 from lms.questions.rules import Question, Words
@@ -72,64 +74,6 @@ def check_open(subject: Lecture | Series, closes: datetime | None, at: datetime)
 def rating_key(questions: Sequence[Question]) -> str | None:
     """The question that *satisfaction* is counted from: the first rating."""
     return next((question.key for question in questions if question.kind == "rating"), None)
-
-
-def way_names() -> dict[str, str]:
-    """The ways of attending, in words."""
-    return {
-        "live": _("Live"),
-        "group": _("Group viewing"),
-        "replay": _("Replay"),
-        "manual": _("By correction"),
-    }
-
-
-Cell = tuple[str | None, str | None]
-"""A group of each of two kinds, such as a country and a way of attending."""
-
-
-def shown_beside(cells: Mapping[Cell, int]) -> tuple[set[str | None], set[str | None]]:
-    """The groups of two kinds that can be shown of the same answers, whose number in each pair of groups is given.
-
-    By each kind as `shown_groups`. Those who read both can take one group from another, since they know who attended
-    from where and how: where a pair, or a group that is left out, of fewer than five answers follows from what is
-    shown, the smallest group is left out until none does.
-    """
-    never: tuple[set[str | None], set[str | None]] = (set(), set())
-    while True:
-        sizes: tuple[Counter[str | None], Counter[str | None]] = (Counter(), Counter())
-        for cell, number in cells.items():
-            for kind in (0, 1):
-                sizes[kind][cell[kind]] += number
-        shown = shown_groups(sizes[0], never[0]), shown_groups(sizes[1], never[1])
-        groups = [(sizes[kind][group], kind, str(group), group) for kind in (0, 1) for group in shown[kind]]
-        if not groups or not _gives_away(cells, sizes, shown):
-            return shown
-        _size, kind, _name, smallest = min(groups, key=lambda group: group[:3])
-        never[kind].add(smallest)
-
-
-def _gives_away(
-    cells: Mapping[Cell, int],
-    sizes: tuple[Mapping[str | None, int], Mapping[str | None, int]],
-    shown: tuple[set[str | None], set[str | None]],
-) -> bool:
-    """Whether the number of some small pair or group follows from those of all answers and of the shown groups."""
-    places = list(cells)
-    known = [[1.0] * len(places)]
-    small_groups = [[float(cell == place) for cell in places] for place in places if 0 < cells[place] < FEWEST]
-    for kind in (0, 1):
-        for group, size in sizes[kind].items():
-            row = [float(cell[kind] == group) for cell in places]
-            if group in shown[kind]:
-                known.append(row)
-            elif 0 < size < FEWEST:
-                small_groups.append(row)
-    if not small_groups:
-        return False
-    sums, small = np.array(known).T, np.array(small_groups).T
-    solved = np.linalg.lstsq(sums, small, rcond=None)[0]
-    return bool((np.abs(sums @ solved - small).max(axis=0) < 1e-9).any())
 
 
 def _rating(key: str, text: str, low: str, high: str, translations: Mapping[str, Sequence[str]]) -> Question:
@@ -207,16 +151,43 @@ def without_texts(answers: Mapping[str, Any], questions: Sequence[Question]) -> 
     return {key: value for key, value in answers.items() if key in chosen_keys}
 
 
+def name_of(question: Question) -> str:
+    """The name of the figure of a question."""
+    return f"{question.key} {question.kind}"
+
+
+def fits(question: Question, value: Any) -> bool:
+    """Whether an answer is one to this kind of question: an earlier version may have had another one by its key."""
+    kinds: dict[str, Any] = {"rating": int, "choice": str, "choices": list, "text": str, "number": (int, float)}
+    return isinstance(value, kinds[question.kind])
+
+
+def digest(value: Any) -> str:
+    """A short name of an answer."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def comment_token(secret: str, answer_id: int, purpose: str) -> str:
+    """The name of a written answer for a purpose, such as its place among the comments to one question: it tells
+    neither when somebody answered nor which other comment is theirs."""
+    words = f"feedback comment {answer_id} {purpose}".encode()
+    return hmac.new(secret.encode(), words, hashlib.sha256).hexdigest()[:32]
+
+
 _SALT: Final = b"serai feedback"
 
 
 _OF_SERIES: Final = "s"
 """What the id of a series begins with in a link."""
+_LENGTH: Final = 24
+"""Bytes that every link has, so that its length says nothing of the person."""
 
 
 def make_link(secrets: Sequence[str], subject_id: int, person_id: int, *, is_series: bool = False) -> str:
-    """The part of an address with which one person answers about one lecture or series without signing in."""
-    return _signer(secrets).sign(f"{_OF_SERIES if is_series else ''}{subject_id}~{person_id}").decode()
+    """The part of an address with which one person answers about one lecture or series without signing in: encrypted,
+    since it may be forwarded, and the same each time."""
+    words = f"{_OF_SERIES if is_series else ''}{subject_id}~{person_id}".encode().ljust(_LENGTH)
+    return base64.urlsafe_b64encode(_cipher(secrets[0]).encrypt(words, [_SALT])).decode().rstrip("=")
 
 
 class FeedbackLink(NamedTuple):
@@ -228,14 +199,32 @@ class FeedbackLink(NamedTuple):
 
 
 def read_link(secrets: Sequence[str], text: str) -> FeedbackLink | None:
-    """Returns what a link is for; None for what was made with none of these secrets."""
-    try:
-        subject, person_id = _signer(secrets).unsign(text.encode()).decode().split("~")
+    """Returns what a link is for; None for what was made with none of these secrets. Links of earlier were signed, with
+    the number of the person in them."""
+    words = _decrypted(secrets, text)
+    with suppress(BadSignature, ValueError):
+        if words is None:
+            words = _signer(secrets).unsign(text.encode()).decode()
+        subject, person_id = words.split("~")
         return FeedbackLink(int(subject.removeprefix(_OF_SERIES)), subject.startswith(_OF_SERIES), int(person_id))
-    except (BadSignature, ValueError):
+    return None
+
+
+def _decrypted(secrets: Sequence[str], text: str) -> str | None:
+    try:
+        content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
         return None
+    for secret in secrets:
+        with suppress(InvalidTag, ValueError):
+            return _cipher(secret).decrypt(content, [_SALT]).decode().strip()
+    return None
+
+
+def _cipher(secret: str) -> AESSIV:
+    return AESSIV(hashlib.sha512(_SALT + b" " + secret.encode()).digest())
 
 
 def _signer(secrets: Sequence[str]) -> Signer:
-    """Signs with the first of the secrets, and reads what was signed with any of them."""
+    """Reads what was signed with any of the secrets."""
     return Signer([secret.encode() for secret in reversed(secrets)], salt=_SALT, digest_method=hashlib.sha256)

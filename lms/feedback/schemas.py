@@ -111,10 +111,13 @@ class YearOut(AnswerSchema):
 
 
 class ResultsOut(AnswerSchema):
-    """The results of a lecture or series. `answers` is null below five. `groups`: by country code and by way of
-    attending; the key is empty where it is not stated. `years`: of a series, the feedback on its lectures."""
+    """The results of a lecture or series, as of `released_at`: they are made again when five more people have answered
+    or changed their answer. Before the first ones, `released_at` and `answers` are null. `groups`: of a series by
+    country code, where the key is empty if it is not stated; empty for a lecture. `years`: of a series, the feedback on
+    its lectures."""
 
     answers = Integer(allow_none=True)
+    released_at = Instant(allow_none=True)
     attended = Integer()
     closes_at = Instant(allow_none=True)
     questions = List(Nested(QuestionResultOut))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Series
@@ -14,6 +14,7 @@ from lms.catalogue.rules import check_can_edit_lecture, check_can_edit_series
 from lms.core.base.disclosure import FEWEST
 from lms.core.base.errors import NotFound, Refused
 from lms.core.base.roles import SYSTEM, Role
+from lms.core.base.settings import signing_secrets
 from lms.core.text.i18n import _
 from lms.core.text.translations import main_language
 from lms.core.time import clock
@@ -32,13 +33,14 @@ from lms.feedback.queries import (
     questions_to_start_from,
 )
 from lms.feedback.results import FeedbackResults, may_edit, results_of
-from lms.feedback.rules import KINDS, MOST_QUESTIONS, PROPOSED, make_link, read_link, way_names, why_closed
+from lms.feedback.rules import KINDS, MOST_QUESTIONS, PROPOSED, make_link, read_link, why_closed
 from lms.mail import rendering
 from lms.mail.outbox import SECRET
 from lms.mail.stops import register_outdated
 from lms.people.queries.countries import country_names
 from lms.people.queries.persons import canonical, contact_of
 from lms.questions.forms import QuestionsForm, answers_form, questions_data
+from lms.web.api.api import rfc3339
 from lms.web.lists.parts import table_file
 from lms.web.pages.locale import reader_locale
 from lms.web.request.guards import ANYONE, SIGNED_IN, allow
@@ -66,12 +68,8 @@ def _with_link(payload: Mapping[str, Any]) -> rendering.More:
         return rendering.More({"link": None})
     is_series = "lecture_id" not in payload
     subject_id = int(payload["series_id" if is_series else "lecture_id"])
-    link = make_link(_secrets(), subject_id, canonical(person_id), is_series=is_series)
+    link = make_link(signing_secrets(), subject_id, canonical(person_id), is_series=is_series)
     return rendering.More({"link": f"/feedback/{link}"})
-
-
-def _secrets() -> list[str]:
-    return [current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"]]
 
 
 def _page_of(subject: Subject) -> str:
@@ -109,8 +107,8 @@ def _own_page(subject: Subject) -> ResponseReturnValue:
 @throttle_guesses("feedback")
 def feedback_by_link(secret: str) -> ResponseReturnValue:
     """Asks the reader of an e-mail about a lecture or series, without signing in. What they answered before is not
-    shown."""
-    at, link = clock.now(), read_link(_secrets(), secret)
+    shown, and only changed by who says so."""
+    at, link = clock.now(), read_link(signing_secrets(), secret)
     if link is None:
         raise NotFound
     subject: Subject = (get_series_by_id if link.is_series else get_lecture)(link.subject_id, by=SYSTEM)
@@ -140,7 +138,10 @@ def _answer(
     for_address: str = "",
 ) -> ResponseReturnValue:
     form, status = answers_form(person_feedback.form.questions, stored), 200
-    if request.method == "POST" and person_feedback.is_open:
+    has_answered = bool(for_address) and person_feedback.answered_at is not None
+    if request.method == "POST" and person_feedback.is_open and has_answered and "change" not in request.form:
+        status = 409  # who answered, perhaps somebody else, did so since this page was opened; what was typed stays
+    elif request.method == "POST" and person_feedback.is_open:
         failed = form.attempt(lambda: save(form.answers()))
         if failed is None:
             flash(_("Thank you. Your feedback was saved."), "done")
@@ -154,6 +155,7 @@ def _answer(
         closed=why_closed(person_feedback.subject, person_feedback.closes_at),
         form=form,
         for_address=for_address,
+        asks_first=has_answered and request.method == "GET" and "change" not in request.args,
         after=after,
         few=FEWEST,
     )
@@ -284,7 +286,6 @@ def _results(
         hide=hide,
         names=country_names(reader_locale()),
         locale=reader_locale(),
-        way_names=way_names(),
         few=FEWEST,
     )
 
@@ -314,20 +315,21 @@ def _file(subject: Subject, kind: str) -> ResponseReturnValue:
 def _lines(shown: FeedbackResults) -> list[tuple[object, ...]]:
     """Every number and comment of the results. Main texts, so that programs read the same in every language."""
     lines: list[tuple[object, ...]] = [("all", "", "", shown.answers, None)]
+    if shown.released_at is not None:
+        lines.append(("released_at", "", rfc3339(shown.released_at), None, None))
     for result in shown.questions:
         text = result.question.text
         lines.append(("question", text, "", result.answers, _rounded(result.mean)))
         lines += [("answer", text, value, count, None) for value, count in result.counts.items()]
         lines += [("comment", text, each.text, None, None) for each in result.comments if each.reason is None]
     texts = {result.question.key: result.question.text for result in shown.questions}
-    for section, groups in (("country", shown.countries), ("source", shown.sources)):
-        for key, group in groups.items():
-            lines.append((section, "", key, group.answers, None))
-            lines += [
-                (section, texts[name], key, None, _rounded(mean))
-                for name, mean in group.means.items()
-                if mean is not None
-            ]
+    for key, group in shown.countries.items():
+        lines.append(("country", "", key, group.answers, None))
+        lines += [
+            ("country", texts[name], key, None, _rounded(mean))
+            for name, mean in group.means.items()
+            if mean is not None
+        ]
     lines += [("year", "", year, group.answers, _rounded(group.mean)) for year, group in shown.years.items()]
     return lines
 
@@ -352,12 +354,10 @@ def hide_on_series(slug: str) -> ResponseReturnValue:
 
 def _hide(subject: Subject, after: str) -> ResponseReturnValue:
     by, at = current_actor(), clock.now()
-    answer_id, _dash, key = request.form.get("comment", "").partition("-")
-    if not answer_id.isdecimal() or len(answer_id) > 9:
-        raise NotFound
+    token = request.form.get("comment", "")
     if "show" in request.form:
-        actions.show_comment(subject, int(answer_id), key, by=by, at=at)
+        actions.show_comment(subject, token, by=by, at=at)
     else:
-        actions.hide_comment(subject, int(answer_id), key, request.form.get("reason", ""), by=by, at=at)
+        actions.hide_comment(subject, token, request.form.get("reason", ""), by=by, at=at)
     flash(_("Saved."), "done")
     return redirect(after, 303)

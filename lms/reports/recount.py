@@ -4,7 +4,8 @@ Slow and simple on purpose. `lms report verify` and the tests compare the two.
 """
 
 from collections import defaultdict
-from datetime import date, datetime
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -77,9 +78,54 @@ def figures(
     older = _opening(rows, slice_, dimensions)
     if not dimensions:
         groups.setdefault((), [])
+    rated = _ratings(rows, slice_, dimensions, within)
     return {
         key: _count(rows, groups.get(key, []), sessions[key], older.get(key, []), today)
+        | _rated(rated.get(key, []) if key in groups or key in sessions else [])
         for key in {*groups, *sessions, *older}
+    }
+
+
+def _ratings(
+    rows: RecountRows, slice_: Slice, dimensions: tuple[str, ...], within: Callable[[date, str, str], bool]
+) -> dict[tuple[str | None, ...], list[int]]:
+    """The released ratings by key; none where a slice is no sum of whole lectures, or of their cells of one attribute
+    in whole quarters."""
+    named = {name for name in _OF_PEOPLE if getattr(slice_, name) is not None} | {*dimensions}.intersection(_OF_PEOPLE)
+    if len(named) > 1 or (named and not _may_be_of_people(slice_, dimensions)):
+        return {}
+    (attribute,) = named or {"total"}
+    filtered = getattr(slice_, attribute, None)
+    codes = {str(row.id): row.code for row in rows.countries.values()}
+    by_key: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
+    for lecture_id, released in rows.ratings.items():
+        lecture = rows.held.get(lecture_id)
+        if lecture is None or lecture_id not in rows.sessions:
+            continue
+        day, series = rows.day(lecture.actual_start), rows.series[lecture.series_id].slug
+        if not within(day, series, lecture.language):
+            continue
+        for cell, ratings in released.get(attribute, {}).items():
+            value: str | None = (codes[cell] if attribute == "country" else cell) if cell else None
+            if filtered is None or value == (str(filtered).lower() if attribute == "partner" else filtered):
+                values = {"series": series, "language": lecture.language, "year": str(day.year), attribute: value}
+                values["month"] = day.isoformat()[:7]
+                by_key[tuple(values[name] for name in dimensions)] += ratings
+    return by_key
+
+
+def _may_be_of_people(slice_: Slice, dimensions: tuple[str, ...]) -> bool:
+    starts = slice_.from_day is None or (slice_.from_day.month % 3 == 1 and slice_.from_day.day == 1)
+    end = slice_.to_day and slice_.to_day + timedelta(days=1)
+    ends = end is None or (end.month % 3 == 1 and end.day == 1)
+    return starts and ends and slice_.language is None and not {"month", "language"}.intersection(dimensions)
+
+
+def _rated(ratings: list[int]) -> dict[str, int | float]:
+    return {
+        "answers": len(ratings),
+        "ratings": sum(ratings),
+        "satisfied": sum(rating in (4, 5) for rating in ratings),
     }
 
 
@@ -123,7 +169,6 @@ def _count(
     countries |= {codes[row.country_id] for row in older if row.country_id is not None and row.attendances > 0}
     ids = {row.code: row.id for row in rows.countries.values()}
     hours = sum(fact.ms for fact in attendances) / 3_600_000
-    ratings = [fact.rating for fact in attendances if fact.rating is not None]
     return {
         "sessions": len(sessions) + len({(row.day, row.title_key) for row in older}),
         "participants": len({fact.who for fact in attendances}),
@@ -133,9 +178,6 @@ def _count(
         "registrations": sum(fact.kind == "registration" for fact in facts),
         "contact_hours": int(hours * 10 + 0.5) / 10,
         "certificates": sum(fact.kind == "certificate" for fact in facts),
-        "answers": len(ratings),
-        "ratings": sum(ratings),
-        "satisfied": sum(rating in (4, 5) for rating in ratings),
     }
 
 

@@ -17,7 +17,7 @@ from lms.catalogue.models import Lecture, LecturePause, LectureState, Series
 from lms.certificates.models import Award, Certificate
 from lms.core.database.session import Base, db
 from lms.enrolment.models import Enrolment
-from lms.feedback.models import FeedbackAnswer
+from lms.feedback.models import FeedbackRelease
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
 from lms.reports.models import OpeningRow
 
@@ -94,15 +94,6 @@ class CreditRow(NamedTuple):
     present_ms: int
 
 
-class AnswerRow(NamedTuple):
-    """The columns of feedback."""
-
-    id: int
-    person_id: int
-    rating: int | None
-    changed_at: datetime
-
-
 class BalanceRow(NamedTuple):
     """The columns of an opening balance."""
 
@@ -133,7 +124,6 @@ class Fact:
     gender: str | None
     source: str | None
     ms: int
-    rating: int | None = None
 
 
 class _MergedPeople:
@@ -247,24 +237,33 @@ class RecountRows:
             person = people.roots[row.person_id]
             if set_by_hand.get(person, row.outcome) == "attended":
                 by_person[person].append(row)
-        ratings = self._ratings(lecture_id)
         for person, rows in by_person.items():
             rows.sort(key=lambda row: (row.person_id != person, row.person_id))
             yield self._fact(
                 "attendance", person, lecture_id, day, lecture.series_id, people.country_of(person, day),
                 language=lecture.language, sector=rows[0].sector, gender=rows[0].gender,
-                source=rows[0].source, ms=max(row.present_ms for row in rows), rating=ratings.get(person),
+                source=rows[0].source, ms=max(row.present_ms for row in rows),
             )  # fmt: skip
 
-    @staticmethod
-    def _ratings(lecture_id: int) -> dict[int, int | None]:
-        """The people and their ratings of a lecture: of a person's records, the answer that was changed last counts."""
-        rows = _read(FeedbackAnswer, AnswerRow, FeedbackAnswer.lecture_id == lecture_id)
-        answered = select(FeedbackAnswer.person_id).where(FeedbackAnswer.lecture_id == lecture_id)
-        query = select(Person.id, Person.canonical_id).where(Person.id.in_(answered))
-        roots = {person: canonical_id or person for person, canonical_id in db.session.execute(query)}
-        ordered = sorted(rows, key=lambda row: (row.changed_at, row.id))
-        return {roots[row.person_id]: row.rating for row in ordered}
+    @cached_property
+    def ratings(self) -> dict[int, dict[str, dict[str, list[int]]]]:
+        """Lecture → attribute → value → the ratings of the members that its release names; `total` has them all under
+        an empty value."""
+        query = select(FeedbackRelease.lecture_id, FeedbackRelease.history)
+        query = query.where(FeedbackRelease.lecture_id.is_not(None), FeedbackRelease.satisfaction.is_not(None))
+        ratings: dict[int, dict[str, dict[str, list[int]]]] = {}
+        for lecture_id, history in db.session.execute(query):
+            cells = history["cells"]["all"]
+            given = [int(version.split()[-1]) for _record, version in cells["members"]]
+            masks = {"total": {"": cells["total"]}, **cells["cells"], **cells["sums"]}
+            ratings[lecture_id] = {
+                name: {
+                    value: [rating for place, rating in enumerate(given) if int(mask, 16) >> place & 1]
+                    for value, mask in of_name.items()
+                }
+                for name, of_name in masks.items()
+            }
+        return ratings
 
     def _registrations(self, series_id: int) -> Iterator[Fact]:
         people = _MergedPeople(select(Enrolment.person_id).where(Enrolment.series_id == series_id))

@@ -34,7 +34,6 @@ SMALLER = {
     "certificates/numbers.py": LAYER,
     "certificates/public_keys.py": LAYER,
     "certificates/queries/render_jobs.py": CYCLE,
-    "core/base/disclosure.py": "feedback and polls use it, which do not know each other",
     "enrolment/outdated_mails.py": LAYER,
     "dashboards/forms.py": LAYER,
     "dashboards/structured.py": LAYER,

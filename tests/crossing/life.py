@@ -180,6 +180,8 @@ class Life(History):
         self.posted, self.draft_at = 0, self.tick(T0 + timedelta(days=27))
         self.is_storage_there = True
         self.cuts: list[tuple[int, int]] = []
+        self.replaced: dict[int, list[str]] = {}
+        """The corrections of each person that hold again when those after them are taken back."""
         self.model = Model(
             course,
             planned=(self.tick(T0), self.tick(T0) + LENGTH),
@@ -353,12 +355,18 @@ class Life(History):
     def _correct(self, step: Step) -> None:
         number, outcome = people_of(step)[0], list(Outcome)[step.amount]
         correct(self.main, self.people[number][1], outcome=outcome, reason="seen", **self.now_by)
+        held = self.model.by_hand.get(number)
+        if held is not None and held != outcome.value:
+            self.replaced.setdefault(number, []).append(held)
         self.model.by_hand[number] = outcome.value
 
     def _withdraw_correction(self, step: Step) -> None:
         number = people_of(step)[0]
         correct(self.main, self.people[number][1], outcome=None, **self.now_by)
-        self.model.by_hand.pop(number, None)
+        if self.replaced.get(number):
+            self.model.by_hand[number] = self.replaced[number].pop()
+        else:
+            self.model.by_hand.pop(number, None)
 
     def _enrol(self, _step: Step) -> None:
         enrol(self.series_id, self.people[DIA][0], by=self.actors[DIA], at=self.now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from lms.discussion import polls
 from lms.discussion.models import Poll
 from lms.discussion.polls import CountryAnswers
 from lms.people.actions.merging import merge_people
+from lms.people.actions.persons import change_profile
 from lms.people.models import Person
 from tests.discussion.test_questions import Hall
 from tests.factories import Make
@@ -110,8 +112,34 @@ def test_merged_people_answer_once_and_few_of_a_country_are_not_listed(hall: Pol
     hall.step(poll, "open")
     hall.answer(hall.person("U", country="UG"), poll, 0)
     hall.step(poll, "close")
-    with hall.make.app.app_context():  # one of Uganda could be told from the sum
-        assert [row.code for row in polls.countries_of(db.session.get_one(Poll, poll))] == ["PE"]
+    with hall.make.app.app_context():  # one of Uganda could be told from the sum, and from what was shown before
+        assert polls.countries_of(db.session.get_one(Poll, poll)) == []
+    for number in range(5):
+        hall.step(poll, "open")
+        hall.answer(hall.person(f"U{number}", country="UG"), poll, 1)
+        hall.step(poll, "close")
+    with hall.make.app.app_context():
+        shown = [(row.code, row.answers) for row in polls.countries_of(db.session.get_one(Poll, poll))]
+        assert shown == [("UG", 6), ("KE", 5), ("PE", 5)]
+
+
+def test_a_poll_that_is_closed_keeps_its_countries(hall: Polling) -> None:
+    """One who moves, or answers when it is open again, is not found by reading it twice."""
+    poll = hall.make_poll()
+    hall.step(poll, "open")
+    people = {code: [hall.person(f"{code}{n}", country=code) for n in range(6)] for code in ("KE", "PE")}
+    for person in (*people["KE"], *people["PE"]):
+        hall.answer(person, poll, 0)
+    hall.step(poll, "close")
+    shown = [CountryAnswers("KE", 6, [6, 0, 0]), CountryAnswers("PE", 6, [6, 0, 0])]
+    with hall.make.app.app_context():
+        moved = {"country": "PE", "country_from": date(2020, 1, 1)}
+        change_profile(people["KE"][0].public_id, moved, by=hall.make.administrator(), at=clock.now())
+        assert polls.countries_of(db.session.get_one(Poll, poll)) == shown
+    hall.step(poll, "open")
+    hall.step(poll, "close")
+    with hall.make.app.app_context():
+        assert polls.countries_of(db.session.get_one(Poll, poll)) == shown
 
 
 def test_of_merged_people_the_answer_given_last_counts_and_is_marked(hall: Polling) -> None:

@@ -28,8 +28,9 @@ from lms.feedback.queries import (
     form_of,
     form_of_series,
     outdated_series_mails,
-    ratings_of,
+    satisfaction_of,
 )
+from lms.feedback.releases import release_due
 from lms.feedback.results import results_of
 from lms.feedback.rules import PROPOSED
 from lms.mail import rendering
@@ -66,6 +67,7 @@ class Ended(Held):
 
     def shown(self, person: Person | None = None) -> Any:
         with self.app.app_context():
+            release_due(at=self.at)
             return results_of(self.whole, by=self.make.actor(person or self.instructor), at=self.at)
 
     def set_state(self, lecture: Lecture, state: LectureState) -> None:
@@ -96,7 +98,8 @@ def test_who_attended_answers_once_when_the_series_is_over(app: APIFlask, ended:
     with app.app_context():
         (row,) = db.session.scalars(select(FeedbackAnswer)).all()
         assert (row.series_id, row.lecture_id, row.rating) == (ended.series.id, None, 4)
-        assert ratings_of() == {}, "satisfaction is of lectures"
+        release_due(at=ended.at)
+        assert satisfaction_of() == {}, "satisfaction is of lectures"
         assert export_of_person(person.id)[0]["series"] == ended.series.id
     with pytest.raises(Refused, match="ended"):
         ended.say(person, at=ended.at + 14 * DAY)
@@ -152,12 +155,12 @@ def test_results_have_no_group_below_five_and_years_of_lectures(app: APIFlask, e
     by = ended.make.administrator()
     with app.app_context():
         with pytest.raises(NotFound):
-            actions.hide_comment(ended.subject, comment.answer_id, "best", "Of another", by=by, at=ended.at)
-        actions.hide_comment(ended.whole, comment.answer_id, "best", "Names somebody", by=by, at=ended.at)
+            actions.hide_comment(ended.subject, comment.token, "Of another", by=by, at=ended.at)
+        actions.hide_comment(ended.whole, comment.token, "Names somebody", by=by, at=ended.at)
         assert (
             len(results_of(ended.whole, by=ended.make.actor(ended.instructor), at=ended.at).questions[1].comments) == 4
         )
-        actions.show_comment(ended.whole, comment.answer_id, "best", by=by, at=ended.at)
+        actions.show_comment(ended.whole, comment.token, by=by, at=ended.at)
         merge_people(people[0].public_id, people[1].public_id, reason="The same", by=by, at=ended.at)
         assert len(counted_answers([ended.series.id], FeedbackAnswer.series_id)) == 4
         erase_person(other.public_id, confirmation="other@example.org", withdraw_certificates=False, by=by, at=ended.at)
@@ -230,6 +233,7 @@ def test_pages_ask_write_the_form_and_show_results(ended: Ended, client: FlaskCl
     assert client.get(f"{base}/feedback-results").status_code == 403
     for _n in range(4):
         ended.say(ended.attend(), 4)
+    ended.shown()
     ended.make.sign_in(client, ended.instructor, ended.at)
     assert "4.2 of 5" in client.get(f"{base}/feedback-results").text
     assert "all,,,5," in client.get(f"{base}/feedback-results.csv").text
@@ -251,6 +255,7 @@ def test_the_api_writes_the_form_takes_answers_and_gives_results(ended: Ended, c
         assert client.post(f"{base}/feedback", json=body, headers=headers).status_code == 200
         about = f"/api/v1/lectures/{ended.lecture.id}/feedback"
         assert client.post(about, json={"answers": {"useful": 5}}, headers=headers).status_code == 200
+    ended.shown()
     results = client.get(f"{base}/feedback-results", headers=staff).get_json()
     assert (results["answers"], results["questions"][0]["counts"]) == (5, {"4": 5})
     (year,) = results["years"]

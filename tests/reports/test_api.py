@@ -13,6 +13,7 @@ from lms.attendance.models.credits import Credit
 from lms.core.base.roles import SYSTEM
 from lms.core.database.session import db
 from lms.feedback.models import FeedbackAnswer
+from lms.feedback.releases import release_due
 from lms.reports import recount
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.recounted_rows import RecountRows
@@ -154,19 +155,22 @@ def test_satisfaction_is_stated_from_five_answers_on(
         people = list(db.session.scalars(db.select(Credit.person_id).order_by(Credit.person_id)))
     for person, rating in zip(people, [5, 5, 4, 2, 3, None, 5, 1], strict=True):
         world.insert(
-            FeedbackAnswer, lecture_id=programme, person_id=person, answers={}, rating=rating,
-            answered_at=NOON, changed_at=NOON,
+            FeedbackAnswer, lecture_id=programme, person_id=person, rating=rating,
+            answers={} if rating is None else {"useful": rating}, answered_at=NOON, changed_at=NOON,
         )  # fmt: skip
     world.insert(
-        FeedbackAnswer, lecture_id=programme, person_id=world.person("KE"), answers={}, rating=1,
+        FeedbackAnswer, lecture_id=programme, person_id=world.person("KE"), answers={"useful": 1}, rating=1,
         answered_at=NOON, changed_at=NOON,
     )  # fmt: skip
+    assert get(client, "by=country", headers)[1]["totals"]["satisfaction"] is None, "nothing is released"
+    with app.app_context():
+        release_due(at=NOON)
     keys = ("feedback_answers", "satisfaction", "satisfied_percent")
     status, body = get(client, "by=country", headers)
     assert (status, [body["totals"][key] for key in keys]) == (200, [7, 3.57, 57.1])
     assert {group["key"]: [group[key] for key in keys] for group in body["groups"]} == {
-        "KE": [5, 3.8, 60.0], "TZ": [None, None, None], "UG": [None, None, None],
-    }  # fmt: skip
+        "KE": [None, None, None], "TZ": [None, None, None], "UG": [None, None, None],
+    }, "less Kenya's five, two would be left"  # fmt: skip
     with app.app_context():
         refresh_public_figures(by=SYSTEM, at=REFRESHED)
     assert [get(client)[1]["totals"][key] for key in keys] == [7, 3.57, 57.1]
@@ -174,5 +178,5 @@ def test_satisfaction_is_stated_from_five_answers_on(
     assert {group[key] for group in by_country for key in keys} == {None}
     with app.app_context():
         rows = RecountRows("Asia/Shanghai")
-        for dimensions in ((), ("country",), ("source", "country"), ("year",)):
+        for dimensions in ((), ("country",), ("source", "country"), ("year",), ("source",)):
             assert recount.differences(rows, Slice(), dimensions, REFRESHED) == []

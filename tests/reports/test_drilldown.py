@@ -21,6 +21,7 @@ from lms.core.base.roles import SYSTEM, Actor, Role
 from lms.core.database.session import db
 from lms.core.text.sorting import sort_key
 from lms.feedback.models import FeedbackAnswer
+from lms.feedback.releases import release_due
 from lms.people.models import Person
 from lms.reports.documents.tables import TABLES
 from lms.reports.models import OpeningRow, OpeningSet
@@ -101,10 +102,13 @@ def registrations_and_awards(world: World, seed: int) -> None:
         lectures = sorted(db.session.scalars(db.select(Lecture.id)))
     for lecture in lectures:
         for person in draw.sample(people, draw.choice([3, 20, 25])):
+            rating = draw.randint(1, 5)
             world.insert(
-                FeedbackAnswer, lecture_id=lecture, person_id=person, answers={}, rating=draw.randint(1, 5),
+                FeedbackAnswer, lecture_id=lecture, person_id=person, answers={"useful": rating}, rating=rating,
                 answered_at=AT, changed_at=AT,
             )  # fmt: skip
+    with world.app.app_context():
+        release_due(at=AT)
     made = world.insert(OpeningSet, public_id="before", name="Before", created_at=AT)
     for number, title in enumerate(["First", "Second"] * 3):
         code = draw.choice(["KE", "BR", ""])

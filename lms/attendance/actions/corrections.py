@@ -34,25 +34,45 @@ from lms.people.queries.persons import person_id_of
 
 @dataclass(frozen=True)
 class Wanted:
-    """A correction that is to be in force: its outcome and reason. `restores`: the earlier correction it restores."""
+    """A correction that is to be in force: its outcome and reason. `restores`: the earlier correction it restores.
+
+    `undoes`: it does so because the one after that is taken back; `replaces` is then what held before it.
+    """
 
     outcome: Outcome
     reason: str
     restores: int | None = None
+    undoes: bool = False
+    replaces: int | None = None
 
 
 @action
 def correct(
     lecture_id: int, person_public_id: str, *, outcome: Outcome | None, reason: str = "", by: Actor, at: datetime
 ) -> None:
-    """Corrects the outcome of one person in one lecture; null removes the correction. Minutes and intervals do not
-    change.
+    """Corrects the outcome of one person in one lecture; null takes the correction back, and the one that it replaced
+    holds again. Minutes and intervals do not change.
 
     Raises Invalid without a reason, Refused before the lecture was held and once its attendance is closed, and NotFound
     for a person who is not on the roster.
     """
     lecture = hold_attendance(lecture_id, by=by)
-    set_outcomes(lecture, [person_id_of(person_public_id)], outcome=outcome, reason=reason, by=by, at=at)
+    person_id = person_id_of(person_public_id)
+    if outcome is None:
+        checked_words(reason, lack=None)
+        set_each(lecture, {person_id: _before(lecture_id, person_id)}, by=by, at=at)
+    else:
+        set_outcomes(lecture, [person_id], outcome=outcome, reason=reason, by=by, at=at)
+
+
+def _before(lecture_id: int, person_id: int) -> Wanted | None:
+    """The correction that held before the current one, as it is to hold again; null where there was none."""
+    held = corrections_in(lecture_id, [person_id]).get(person_id)
+    current = db.session.get(Correction, held.id) if held is not None else None
+    if current is None or current.replaces_id is None:
+        return None
+    earlier = db.session.get_one(Correction, current.replaces_id)
+    return Wanted(earlier.outcome, earlier.reason, earlier.id, undoes=True, replaces=earlier.replaces_id)
 
 
 @action
@@ -134,6 +154,11 @@ def set_each(
             "by_person_id": by.person_id,
             "made_at": at,
             "restores_id": correction.restores,
+            "replaces_id": correction.replaces
+            if correction.undoes
+            else held[person_id].id
+            if person_id in held
+            else None,
         }
         for person_id in changed
         if (correction := corrections[person_id]) is not None
@@ -145,6 +170,8 @@ def set_each(
 
 
 def _differs(held: ByHand | None, correction: Wanted | None) -> bool:
+    if correction is not None and correction.undoes:
+        return True
     if held is None or correction is None:
         return (held is None) is not (correction is None)
     return (held.outcome, held.reason) != (correction.outcome, correction.reason)

@@ -22,7 +22,7 @@ class Outcome(StrEnum):
 
 class Correction(Base):
     """A corrected outcome. It keeps the evidence and overrides it until removed. `restores_id`: the earlier correction
-    it restores.
+    it restores; `replaces_id`: the one that held before, to which its removal goes back.
     """
 
     __tablename__ = "correction"
@@ -48,6 +48,7 @@ class Correction(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     restores_id: Mapped[int | None] = mapped_column(ForeignKey("correction.id"))
+    replaces_id: Mapped[int | None]
 
 
 class CorrectionBatch(BatchRow, Base):

@@ -14,6 +14,11 @@ def settings() -> Config:
     return config
 
 
+def signing_secrets() -> list[str]:
+    """The secrets of the site: the one that signs, then those of earlier, which are still read."""
+    return [current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"]]
+
+
 def addresses_per_day() -> int | None:
     """How many people one may enrol by e-mail address in 24 hours; null for no limit, as in a demonstration."""
     config = settings()

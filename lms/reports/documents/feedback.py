@@ -7,9 +7,8 @@ from lms.core.base.disclosure import FEWEST
 from lms.core.text.i18n import _, _n
 from lms.core.text.punctuation import gap
 from lms.feedback.results import FeedbackResults, GroupResult, QuestionResult
-from lms.feedback.rules import way_names
 from lms.reports.documents.model import Column, Mark, Picture, Point, ReportDocument, Section, Table, Value
-from lms.web.pages.time import number, one_decimal
+from lms.web.pages.time import number, one_decimal, organiser_zone, short_day
 
 
 def feedback_document(
@@ -21,11 +20,8 @@ def feedback_document(
         n=FEWEST,
     )
     sections = [_question(place, result, locale) for place, result in enumerate(results.questions, 1)]
-    if results.answers:
+    if results.answers and results.is_of_series:
         sections.append(_groups("countries", _("By country"), results.countries, countries, results, locale, hidden))
-        sections.append(
-            _groups("ways", _("By way of attending"), results.sources, way_names(), results, locale, hidden)
-        )
     if results.years:
         sections.append(_years(results))
     return ReportDocument(
@@ -42,13 +38,15 @@ def feedback_document(
 
 
 def _lede(results: FeedbackResults) -> str:
-    if not results.answers and results.is_of_series:
-        return _("Results are shown once %(n)s people who attended a lecture of the series have answered.", n=FEWEST)
-    if not results.answers:
-        return _("Results are shown once %(n)s people who attended have answered.", n=FEWEST)
-    return _(
-        "%(n)s answers; %(attended)s people attended.", n=number(results.answers), attended=number(results.attended)
-    )
+    if not results.answers or results.released_at is None:
+        if results.is_of_series:
+            return _("Results appear once %(n)s people who attended a lecture of the series have answered.", n=FEWEST)
+        return _("Results appear once %(n)s people who attended have answered.", n=FEWEST)
+    as_of = short_day(results.released_at, organiser_zone())
+    sentences = [_("As of %(day)s, %(n)s answers.", day=as_of, n=number(results.answers))]
+    if results.is_open:
+        sentences.append(_("The next figures come when five more people have answered or changed their answer."))
+    return gap().join([*sentences, _("%(attended)s people attended.", attended=number(results.attended))])
 
 
 def _question(place: int, result: QuestionResult, locale: str) -> Section:

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from lms.attendance.facts import Column
 from lms.core.time.durations import tenth_hours
-from lms.feedback.rules import SATISFIED
+from lms.reports.facts.ratings import ratings_by
 from lms.reports.facts.selection import (
     PEOPLE,
     Facts,
     FactSelection,
     Filters,
     Numbers,
-    ratings_of,
     summed,
     taken,
     value_of,
@@ -141,6 +140,9 @@ def count(facts: Facts, filters: Filters, dimensions: Sequence[str] = ()) -> dic
         counter.count_sessions()
     for figure in ("registrations", "certificates"):
         counter.count_series_facts(figure)
+    for key, ratings in ratings_by(counter.selection, dimensions).items():
+        if key in counter.parts:
+            counter.parts[key].ratings = ratings
     return dict(counter.parts)
 
 
@@ -194,7 +196,6 @@ class _Counter:
         facts, size = self.selection.facts, self._size
         width = max(facts.regions, default=0) + 1
         amounts, sums = np.zeros(size, np.int64), np.zeros(size, np.int64)
-        rated, totals, satisfied = (np.zeros(size, np.int64) for _n in range(3))
         countries, lectures = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         attended: list[tuple[_Attended, Numbers]] = []
         for part, rows in self.selection.left(facts.attendances):
@@ -210,13 +211,6 @@ class _Counter:
                 groups = (outer * self._inners).take(owner) + (0 if inner is None else inner)
             amounts += len(owner) if groups is None else np.bincount(groups, minlength=size)
             sums += ms.sum(dtype=np.int64) if groups is None else summed(groups, ms, size)
-            ratings = ratings_of(segment, facts.ratings)
-            if ratings is not None:
-                values = taken(ratings, rows)
-                places = np.zeros(len(values), np.int64) if groups is None else groups
-                rated += np.bincount(places[values > 0], minlength=size)
-                totals += summed(places, values, size)
-                satisfied += np.bincount(places[values >= SATISFIED], minlength=size)
             if groups is None and rows is None:
                 countries.append(segment.countries)
             else:
@@ -231,7 +225,6 @@ class _Counter:
         for group in np.flatnonzero(amounts).tolist():
             counted = self._part(group)
             counted.attendances, counted.ms = int(amounts[group]), int(sums[group])
-            counted.ratings = Ratings(int(rated[group]), int(totals[group]), int(satisfied[group]))
         for group, ids in _by_group(distinct(np.concatenate(countries))):
             self._part(group).countries = {id_ or None for id_ in ids.tolist()}
         for group, ids in _by_group(distinct(np.concatenate(lectures))):

@@ -7,13 +7,12 @@ from datetime import date
 from functools import cached_property
 from itertools import chain
 from math import prod
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lms.attendance.facts import GENDERS, SECTORS, SOURCES, TRAITS, Column, Columns, gender_of, sector_of, source_of
-from lms.feedback.rules import SATISFIED
 from lms.reports.facts.segments import Segment, SegmentPart
 
 PEOPLE: Final = frozenset({"country", "region", "partner", "sector", "gender", "source"})
@@ -24,11 +23,13 @@ Values = frozenset[Hashable]
 
 @dataclass(frozen=True)
 class Filters:
-    """Days, both included, and by dimension the inner values that are counted; None among them is *not stated*."""
+    """Days, both included, and by dimension the inner values that are counted; None among them is *not stated*.
+    `region` is the one whose countries are among them."""
 
     from_day: date | None = None
     to_day: date | None = None
     among: Mapping[str, Values] = field(default_factory=dict)
+    region: str | None = None
 
     @property
     def by_people(self) -> bool:
@@ -72,8 +73,8 @@ class Facts:
     regions: Mapping[int, str | None]
     languages: Mapping[int, str]
     partners: Callable[[], Sequence[tuple[date, frozenset[int]]]]
-    ratings: Mapping[int, tuple[Column, Column]] = field(default_factory=dict)
-    """Lecture → people (canonical ids, in order) and the rating of each, of those who gave one."""
+    ratings: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    """Lecture → what it has released for *satisfaction*, see `facts.ratings`."""
 
 
 TRAIT_NUMBERS: Final[Mapping[str, Numbers]] = {
@@ -318,22 +319,6 @@ class FactSelection:
             }
         return totals
 
-    def ratings(self) -> dict[int, tuple[int, int, int]]:
-        """(ratings, their sum, how many are 4 or 5) by lecture, of those with a rating that is left."""
-        totals: dict[int, tuple[int, int, int]] = {}
-        for part, rows in self.left(self.facts.attendances):
-            given = ratings_of(part.segment, self.facts.ratings)
-            if given is None:
-                continue
-            owner, values, size = taken(part.segment.owner, rows), taken(given, rows), len(part.segment.owners)
-            numbers = np.bincount(owner[values > 0], minlength=size).tolist()
-            sums = summed(owner, values, size).tolist()
-            satisfied = np.bincount(owner[values >= SATISFIED], minlength=size).tolist()
-            for place, id_ in enumerate(part.segment.owners):
-                if numbers[place]:
-                    totals[id_] = numbers[place], sums[place], satisfied[place]
-        return totals
-
     def times(self) -> Numbers:
         """How many attendances that are left each person has, by id."""
         counted = np.zeros(1, np.int64)
@@ -352,19 +337,3 @@ def taken(column: Column, rows: Rows) -> Column:
 def summed(groups: Column, amounts: Column, size: int) -> Numbers:
     """The sum of the amounts of each group. Sums of whole numbers are exact up to 2**53."""
     return np.bincount(groups, weights=amounts.astype(np.float64), minlength=size).astype(np.int64)
-
-
-def ratings_of(segment: Segment, ratings: Mapping[int, tuple[Column, Column]]) -> Column | None:
-    """The rating that goes with each row of a segment of attendances, 0 where there is none; None without any."""
-    if ratings.keys().isdisjoint(segment.owners):
-        return None
-    values = np.zeros(len(segment.owner), np.int64)
-    for place, owner in enumerate(segment.owners):
-        if owner not in ratings or segment.starts[place] == segment.starts[place + 1]:
-            continue
-        people, given = ratings[owner]
-        rows = slice(segment.starts[place], segment.starts[place + 1])
-        attended = segment.columns["person"][rows]
-        nearest = np.minimum(np.searchsorted(people, attended), len(people) - 1)
-        values[rows] = np.where(people[nearest] == attended, given[nearest], 0)
-    return values

@@ -83,11 +83,12 @@ def further_terms() -> list[tuple[str, str, str]]:
             _(
                 "The mean of the ratings from 1 to 5 that people gave to the first rating question about a lecture "
                 "that they attended, and the share of 4 and 5, with the number of answers. Each person counts once in "
-                "each lecture, with their latest answer. The ratings of deleted people stay, without a name. Nothing "
-                "is stated about fewer than five answers. Public figures have it of all lectures, by year, by "
-                "month, by series and by language, from the lectures with five answers or more to one question; not "
-                "by country or any other group of people, so that nobody’s answer can be worked out. Feedback on a "
-                "series as a whole is not part of it."
+                "each lecture. The figure adds up what each lecture has released: its results are shown once five "
+                "people have answered, and change only when five more have answered or changed their answer. By "
+                "country or another attribute of people it is stated to reporters for whole quarters and years, one "
+                "attribute at a time, from the groups of five people or more in each lecture that leave no smaller "
+                "group; not for other days, by month, by language or for a single lecture. Public figures have it "
+                "by year, by month, by series and by language. Feedback on a series as a whole is not part of it."
             ),
         ),
         (

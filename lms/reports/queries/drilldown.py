@@ -150,9 +150,9 @@ def _amounts(figure: str, context: DrilldownContext) -> tuple[Amounts, int]:
         series.update(rows[0].series_id for rows in sessions_before(context).values())
         return {"of_series": series}, series.total()
     if figure == "satisfaction":
-        shown, others = rated_lectures(context)
+        shown, together = rated_lectures(context)
         of_series = Counter(facts.lectures[id_].series_id for id_ in shown)
-        return {"of_series": of_series}, len(shown) + bool(others.answers)
+        return {"of_series": of_series}, len(shown) + bool(together.answers)
     if figure == "countries":
         codes = partner_codes(context)
         partners = Counter("true" if row.country_code in codes else "false" for row in country_rows(context))

@@ -1,9 +1,7 @@
 """The lists of lectures behind figures: those that were held, and those with answers that can be shown."""
 
-from dataclasses import astuple
-
-from lms.core.base.disclosure import shown_groups
 from lms.core.text.i18n import _
+from lms.reports.facts.ratings import ratings_by, ratings_by_lecture
 from lms.reports.queries.drilldown_lists import (
     DrilldownContext,
     DrilldownRow,
@@ -12,7 +10,7 @@ from lms.reports.queries.drilldown_lists import (
     sessions_before,
     titles_of,
 )
-from lms.reports.rules import FEWEST, Ratings
+from lms.reports.rules import Ratings
 
 
 def open_sessions(context: DrilldownContext) -> Listed:
@@ -42,8 +40,9 @@ def open_sessions(context: DrilldownContext) -> Listed:
 
 
 def open_satisfaction(context: DrilldownContext) -> Listed:
-    """Each lecture with five answers or more; the others are one row, so that the rows are the figure."""
-    shown, others = rated_lectures(context)
+    """Each lecture of which something was released; by country or any other group of people all of them in one row,
+    since no single lecture has that."""
+    shown, together = rated_lectures(context)
     titles, names = titles_of(shown), context.names
     lectures = [
         one
@@ -65,16 +64,16 @@ def open_satisfaction(context: DrilldownContext) -> Listed:
         DrilldownRow(one.day, one.id, titles[one.id], names.label("series", one.series_id), ratings=shown[one.id])
         for one in lectures
     ]
-    if others.answers and not context.request.q:
-        rows.append(DrilldownRow(lecture=_("Lectures with too few answers, together"), ratings=others))
+    if together.answers and not context.request.q:
+        rows.append(DrilldownRow(lecture=_("All lectures together"), ratings=together))
     return Listed(len(rows), lambda start, end: rows[start:end])
 
 
 def rated_lectures(context: DrilldownContext) -> tuple[dict[int, Ratings], Ratings]:
-    """*Satisfaction* of each lecture that can be shown, newest first, and that of all others together."""
-    given = {id_: Ratings(*sums) for id_, sums in context.selection.ratings().items()}
-    shown = shown_groups({id_: ratings.answers for id_, ratings in given.items()})
-    others = [astuple(ratings) for id_, ratings in given.items() if id_ not in shown]
-    ordered = {lecture.id: given[lecture.id] for lecture in context.lectures() if lecture.id in shown}
-    together = Ratings(*map(sum, zip(*others, strict=True)))
-    return ordered, together if together.answers >= FEWEST else Ratings()  # fewer are all that there are
+    """*Satisfaction* of each lecture, newest first; in a slice of people that of all lectures together."""
+    if context.organisation is not None:
+        return {}, Ratings()
+    if context.selection.filters.by_people:
+        return {}, ratings_by(context.selection).get((), Ratings())
+    given = ratings_by_lecture(context.selection)
+    return {lecture.id: given[lecture.id] for lecture in context.lectures() if lecture.id in given}, Ratings()

@@ -17,10 +17,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-import numpy as np
 from sqlalchemy import String, select, type_coerce
 
-from lms.attendance.facts import ATTENDANCES, Column, Columns, columns_from, columns_of, traits_of, unpack
+from lms.attendance.facts import ATTENDANCES, Columns, columns_from, columns_of, traits_of, unpack
 from lms.attendance.queries.facts import attended_in, read_facts, read_versions
 from lms.attendance.queries.sessions import is_session, whole_seconds
 from lms.catalogue.models import Lecture, Series
@@ -29,7 +28,7 @@ from lms.core.database.cache_versions import is_writing, memory, stamp_of, stamp
 from lms.core.database.session import db, read, shared_alias
 from lms.core.time import clock
 from lms.enrolment.models import REGISTRATIONS, Enrolment
-from lms.feedback.queries import public_ratings, ratings_of
+from lms.feedback.queries import satisfaction_of
 from lms.people.models import Country, Person
 from lms.reports.facts.segments import SERIES_FACTS, Read, SegmentPart, joined, refreshed
 from lms.reports.facts.selection import Facts, HeldLecture
@@ -43,7 +42,7 @@ MOST_DAYS: Final = 130 * 366
 STAMP = "loaded_facts"
 _TABLES = frozenset(
     {
-        "award", "certificate", "country", "credit", "enrolment", "feedback_answer", "lecture", "lecture_facts",
+        "award", "certificate", "country", "credit", "enrolment", "feedback_release", "lecture", "lecture_facts",
         "person", "person_country", "region", "series", "series_facts",
     }
 )  # fmt: skip
@@ -55,7 +54,7 @@ FEW = 50
 
 watch(STAMP, _TABLES.__contains__)
 RATINGS = "ratings"
-watch(RATINGS, {"feedback_answer", "person"}.__contains__)
+watch(RATINGS, {"feedback_release"}.__contains__)
 
 _MEMBER = shared_alias(Person)
 _ONESELF = shared_alias(Person)
@@ -96,42 +95,19 @@ def _load(scope: Scope, partners: Partners, *, attended_only: bool = False) -> F
         regions=dict(read(select(Country.id, Country.region_code))),
         languages=languages,
         partners=partners.changes,
-        ratings=_rating_columns(),
+        ratings=_ratings(),
     )
 
 
-def _rating_columns() -> Mapping[int, tuple[Column, Column]]:
-    """All ratings by lecture, in columns; read again only once answers or people have changed."""
+def _ratings() -> Mapping[int, Mapping[str, Any]]:
+    """All that each lecture has released for *satisfaction*; read again only once something was released."""
     if is_writing():
-        return _read_ratings()
+        return satisfaction_of()
     cached, stamp = memory(RATINGS), stamp_of(RATINGS)
     if cached.get("stamp") != stamp or "ratings" not in cached:
-        cached["ratings"], cached["stamp"] = _read_ratings(), stamp
-    ratings: Mapping[int, tuple[Column, Column]] = cached["ratings"]
+        cached["ratings"], cached["stamp"] = satisfaction_of(), stamp
+    ratings: Mapping[int, Mapping[str, Any]] = cached["ratings"]
     return ratings
-
-
-def _read_ratings() -> Mapping[int, tuple[Column, Column]]:
-    return _in_columns(ratings_of())
-
-
-def with_public_ratings(facts: Facts) -> Facts:
-    """The same facts, of whose ratings are left those that may be in public sums of lectures."""
-    attended = {
-        id_: part.segment.of(id_)["person"].tolist()
-        for part in facts.attendances
-        for id_ in part.owners
-        if id_ in facts.ratings
-    }
-    return replace(facts, ratings=_in_columns(public_ratings(attended)))
-
-
-def _in_columns(ratings: Mapping[int, Mapping[int, int]]) -> Mapping[int, tuple[Column, Column]]:
-    columns = {}
-    for lecture_id, given in ratings.items():
-        people = np.array(sorted(given), np.uint32)
-        columns[lecture_id] = people, np.array([given[person] for person in people.tolist()], np.int64)
-    return {lecture_id: both for lecture_id, both in columns.items() if len(both[0])}
 
 
 def attendances_of(days: Mapping[int, date]) -> list[SegmentPart]:

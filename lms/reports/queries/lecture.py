@@ -26,8 +26,7 @@ from lms.core.database.session import db
 from lms.core.time import clock
 from lms.discussion.polls import count_polls
 from lms.discussion.queries import count_questions
-from lms.feedback.queries import public_ratings, ratings_of
-from lms.feedback.rules import SATISFIED
+from lms.feedback.queries import satisfaction_of
 from lms.people.models import Country, Person
 from lms.people.queries.countries import countries_of, country_names
 from lms.reports.queries.facts import COUNTED
@@ -78,7 +77,8 @@ class LectureReport:
     present at all, `attended` have the credit, and `certified` of them hold a certificate of the series. `needed_ms` is
     what the policy of the series asks for. `sources` are those of the attendances. `untimed` counts who came without a
     time of joining, by the source of the credit; `uncounted` those of `course` who do not count as present, because
-    their outcome was corrected. `discussion` is of all people, and null for a focal point.
+    their outcome was corrected. `ratings` and `discussion` are of all people, and
+    empty or null for a focal point.
     """
 
     lecture: Lecture
@@ -144,7 +144,7 @@ def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str 
         uncounted=len(timed - seen),
         sources=dict(_count_sources(credits, attended).most_common()),
         countries=_by_country(belongs, roster, seen, attended, countries),
-        ratings=_ratings(lecture.id, attended),
+        ratings=_ratings(lecture.id, sees_all=sees_all),
         discussion=_discussion(lecture.id) if sees_all else None,
     )
 
@@ -154,13 +154,10 @@ def _discussion(lecture_id: int) -> Discussion:
     return Discussion(counts.questions, counts.answered, counts.votes, *count_polls(lecture_id))
 
 
-def _ratings(lecture_id: int, attended: Collection[int]) -> Ratings:
-    """*Satisfaction*; nothing where a question among those that it is counted from has too few answers to be shown."""
-    given = ratings_of([lecture_id]).get(lecture_id, {})
-    ratings = [rating for person, rating in given.items() if person in attended]
-    if len(public_ratings({lecture_id: attended}).get(lecture_id, {})) < len(ratings):
-        return Ratings()
-    return Ratings(len(ratings), sum(ratings), sum(rating >= SATISFIED for rating in ratings))
+def _ratings(lecture_id: int, *, sees_all: bool) -> Ratings:
+    """*Satisfaction*, as it was released last; none for who sees one country, since no single lecture has that."""
+    released = satisfaction_of([lecture_id]).get(lecture_id) if sees_all else None
+    return Ratings(*released["total"]) if released else Ratings()
 
 
 def _min_percent(lecture: Lecture) -> int:

@@ -21,7 +21,7 @@ from lms.reports.disclosure_control import Blocks, folded, is_apart, united
 from lms.reports.facts.counting import Part, count
 from lms.reports.facts.opening_balances import Balances, add
 from lms.reports.facts.selection import PEOPLE, Facts, Filters
-from lms.reports.queries.facts import load, with_public_ratings
+from lms.reports.queries.facts import load
 from lms.reports.queries.labels import Names
 from lms.reports.queries.opening_balances import read_balances
 from lms.reports.queries.scope import Partners, Scope, ancestors
@@ -47,7 +47,7 @@ class _Counting:
     def __init__(self, at: datetime) -> None:
         zone = clock.reporting_zone()
         partners = Partners()
-        self.facts = with_public_ratings(load(Scope(zone=zone), partners))
+        self.facts = load(Scope(zone=zone), partners)
         self.partners = partners.on(clock.day_of(at, zone))
         self.balances = read_balances(partners)
         self.parents: dict[str, str | None] = dict(db.session.execute(select(Region.code, Region.parent_code)).all())
@@ -143,8 +143,8 @@ class _Counting:
     def _bare(self, part: Part, name: str | None) -> list[int | float]:
         """The figures of a group by a dimension, or of all. *Satisfaction* follows where groups are of whole lectures.
 
-        Such a sum tells nothing that the results of its lectures do not show. Groups of people are shown or left out
-        there lecture by lecture, and sums of several lectures would give away what is left out (ADR 108).
+        Such a sum tells nothing that the results of its lectures do not show. By country and other groups of people
+        it is for reporters only: what is folded here differs from what is left out there (ADR 126).
         """
         figures: Figures = part.figures(self.partners)
         ratings = [] if name in {*PEOPLE, "within"} else astuple(figures.ratings)

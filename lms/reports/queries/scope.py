@@ -94,6 +94,7 @@ def resolve(slice_: Slice, *, by: Actor) -> Scope:
             slice_.from_day,
             slice_.to_day,
             {name: frozenset(values) for name, values in given.items() if values is not None},
+            slice_.region,
         ),
         start=clock.start_of_day(slice_.from_day, zone) if slice_.from_day and slice_.from_day.year > 1 else None,
         end=clock.start_of_day(end, zone) if end else None,

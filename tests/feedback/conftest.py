@@ -1,0 +1,5 @@
+"""The fixture `world`, as tests of reports have it."""
+
+from tests.reports.conftest import world
+
+__all__ = ["world"]
