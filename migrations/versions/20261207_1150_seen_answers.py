@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "f2a86c19d7e5"
-down_revision = "b7d20e94c5a1"
+down_revision = "a3d58e1f6c92"
 branch_labels = None
 depends_on = None
 
