@@ -359,6 +359,8 @@ def test_a_correction_without_evidence_adds_no_minutes(scene: Scene) -> None:
     assert (credit.outcome, credit.present_ms, credit.source) == (Outcome.ATTENDED, 0, Source.MANUAL)
     correct(scene, "Cyr", Outcome.ATTENDED, "seen by the host")
     correct(scene, "Cyr", None)
+    assert scene.credit("Cyr") is not None, "the correction before it holds again"
+    correct(scene, "Cyr", None)
     assert scene.credit("Cyr") is None
 
 

@@ -213,18 +213,20 @@ def test_the_history_keeps_every_step_and_undoes_them(desk: Desk) -> None:
     teacher.post(one, data={"outcome": "excused", "reason": "She was ill."})
     teacher.post(one, data={"outcome": "attended", "reason": "She was not."})
     first, second = desk.rows(Correction)
-    teacher.post(f"{one}/history")  # withdraws what holds
+    teacher.post(f"{one}/history")  # withdraws what holds: the one before it holds again
+    teacher.post(f"{one}/history")  # and that too
     teacher.post(f"{one}/history", data={"restore": str(first.id)})
     rows = desk.rows(Correction)
     assert [(row.outcome, row.reason, row.restores_id, row.withdrawn_at is None) for row in rows] == [
         (Outcome.EXCUSED, "She was ill.", None, False),
         (Outcome.ATTENDED, "She was not.", None, False),
+        (Outcome.EXCUSED, "She was ill.", first.id, False),
         (Outcome.EXCUSED, "She was ill.", first.id, True),
     ]
     page = teacher.get(f"{one}/history").text
     steps = [part.partition('"')[0] for part in page.split('data-step="')[1:]]
-    assert steps == ["set", "withdrawn", "set", "set", "report"]
-    assert page.count('data-testid="restore"') == 2
+    assert steps == ["set", "withdrawn", "set", "set", "set", "report"]
+    assert page.count('data-testid="restore"') == 3
     assert page.count('data-testid="withdraw"') == 1
     assert "“zoom.csv”" in page
     own = desk.client(desk.ada).get(f"/lectures/{desk.lecture}?steps=all").text
