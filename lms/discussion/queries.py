@@ -213,7 +213,7 @@ def get_question(
 
 
 def asker_id(lecture_id: int, question_id: int) -> int | None:
-    """The person (canonical id) who asked a question of a lecture; null where there is none. Callers check permission."""
+    """The person (canonical id) who asked a question; null where there is none. Callers check permission."""
     query = select(_Asker.canonical_id).join(LectureQuestion, LectureQuestion.person_id == _Asker.id)
     person_id: int | None = read_value(
         query.where(LectureQuestion.lecture_id == lecture_id, LectureQuestion.id == question_id)
