@@ -8,7 +8,8 @@ const form = holder.closest("form");
 const said = form?.querySelector("[role=status]");
 const action = holder.getAttribute("action") || holder.dataset.action;
 const token = document.querySelector("[name=csrf_token]").value;
-const key = `check-${holder.dataset.check}`;
+const shared = `check-${holder.dataset.check}`;
+const key = `${shared}-${Math.random().toString(36).slice(2)}`; // two tabs do not send each other's answers
 const WAIT = 600;
 const AGAIN = 5000;
 let timer;
@@ -118,5 +119,9 @@ if (form) {
   });
 }
 addEventListener("online", queue);
+for (const other of Object.keys(localStorage).filter((name) => name.startsWith(shared))) {
+  write({ ...read(), ...JSON.parse(localStorage.getItem(other)) });
+  localStorage.removeItem(other);
+}
 // What an earlier page could not send is sent before anything else; then this page shows it.
 if (Object.keys(read()).length) queue(true).then((isSent) => isSent && location.reload());

@@ -74,6 +74,16 @@ def test_a_question_is_asked_voted_for_and_answered_and_a_poll_held(
     ben.hook("vote")
     said(ben.page, "Your vote was counted.")
 
+    ben.page.evaluate("document.getElementById('discussion').dataset.csrf = 'ended'")
+    ben.page.locator("#discussion [name=csrf_token]").evaluate_all(
+        "all => all.forEach(one => { one.value = 'ended'; })"
+    )
+    ask(ben.page, "And for the seller?")
+    said(ben.page, "This page has expired. Open it again; what you wrote is kept.")
+    ben.page.reload()
+    expect(ben.page.get_by_test_id("question-text")).to_have_value("And for the seller?")
+    ben.page.get_by_test_id("question-text").fill("")
+
     lin = sign_in("lin@x.example")
     lin.go(path)
     expect(lin.page.get_by_test_id("queued").locator(".votes b")).to_have_text("1")

@@ -8,6 +8,10 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
+from lms.checks.actions.bank import save_question
+from lms.checks.actions.checks import publish_check, save_check
+from lms.checks.models import QuestionKind
+from lms.checks.rules import CheckInput
 from lms.core.time import clock
 from tests.checks.conftest import GIFT
 from tests.factories import PASSWORD
@@ -90,3 +94,41 @@ def test_completion_by_a_check_that_was_passed_at_the_second_attempt(
     staff.press("1 person, 1 passed")
     staff.reads("Ada")
     staff.is_accessible("results of a check")
+
+
+def test_two_tabs_of_an_attempt_ask_which_answer_counts(site: Site, sign_in: Callable[[str], Visitor]) -> None:
+    teacher = site.make.person("Lin Yuhan", "lin@example.org", roles=["instructor"], password=PASSWORD)
+    series = site.make.series("customs", instructors=[teacher])
+    site.make.enrolment(series, site.make.person("Ada", "ada@example.org", password=PASSWORD))
+    by, at = site.make.actor(teacher), clock.now()
+    with site.make.app.app_context():
+        sent = {"text": "How many?", "value": "6"}
+        item = save_question("customs", None, QuestionKind.NUMBER, sent, by=by, at=at)
+        check_id = save_check("customs", None, CheckInput("Origin", items=[item]), by=by, at=at)
+        publish_check("customs", check_id, by=by, at=at)
+    ada = sign_in("ada@example.org")
+    ada.go(f"/series/customs/checks/{check_id}")
+    ada.reads("you cannot take this check again")
+    ada.hook("begin")
+    older, newer = ada.page, ada.page.context.new_page()
+    newer.goto(older.url)
+    for page, answer, words in (
+        (newer, "6", "Saved."),
+        (newer, "7", "Saved."),
+        (older, "8", "answered on another page"),
+    ):
+        with page.expect_response(lambda response: response.request.method == "POST"):
+            page.get_by_label("Your answer", exact=True).fill(answer)
+        expect(page.get_by_role("status").last).to_contain_text(words)
+    older.get_by_test_id("next").click()
+    expect(older.locator("h1")).to_have_text("Which answer counts?")
+    ada.is_accessible("which of two answers counts")
+    older.get_by_label("Answered on this page: 8").check()
+    older.get_by_test_id("choose").click()
+    expect(older.locator("h1")).to_have_text("Review and hand in")
+    older.goto(newer.url)
+    expect(older.get_by_label("Your answer", exact=True)).to_have_value("8")
+    older.get_by_label("Your answer", exact=True).fill("six")
+    expect(older.get_by_role("status").last).to_have_text("Enter a number in digits.")
+    older.get_by_test_id("next").click()
+    expect(older.locator("input[aria-invalid=true]")).to_have_value("six")
