@@ -55,8 +55,9 @@ def test_our_scripts_are_small() -> None:
     assert "page.js" in ours
     ours.remove("player.js")  # hls.js, loaded once there is something to play
     ours.remove("studio.js")  # loaded by those who give a lecture
-    assert [name for name in ours if len(gzip.compress(built(name), 9)) > 6_000] == []
-    assert len(gzip.compress(built("studio.js"), 9)) < 7_000
+    # A fifth above what the largest take: a library that comes along is more. What pages weigh is in test_weight.py
+    assert [name for name in ours if len(gzip.compress(built(name), 9)) > 7_500] == []
+    assert len(gzip.compress(built("studio.js"), 9)) < 8_400
     assert len(gzip.compress(built("player.js"), 9)) < 125_000
 
 
