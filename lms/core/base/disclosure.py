@@ -107,8 +107,11 @@ class FigureHistory:
 
     def as_json(self) -> dict[str, Any]:
         """The history as it is stored."""
-        return {"members": [list(member) for member in self._index.members], "steps": self._steps,
-                "is_shown": self.is_shown}  # fmt: skip
+        return {
+            "members": [list(member) for member in self._index.members],
+            "steps": [list(step) for step in self._steps],
+            "is_shown": self.is_shown,
+        }
 
     @property
     def shown(self) -> list[Member]:
