@@ -73,10 +73,10 @@ def _wrong_credits(lecture_id: int) -> Iterator[int]:
 
 def _times_of(lecture_id: int) -> _Times:
     columns: tuple[Any, ...] = (
-        Lecture.actual_start, Lecture.actual_end, Lecture.duration_minutes, Lecture.keeps_enough
-    )  # fmt: skip
-    lecture = select(*columns).where(Lecture.id == lecture_id)
-    first, last, minutes, keeps_enough = db.session.execute(lecture).one()
+        *(Lecture.actual_start, Lecture.actual_end),
+        *(Lecture.duration_minutes, Lecture.keeps_enough),
+    )
+    first, last, minutes, keeps_enough = db.session.execute(select(*columns).where(Lecture.id == lecture_id)).one()
     ends: tuple[Any, ...] = (LecturePause.started_at, LecturePause.ended_at)
     query = select(*ends).where(LecturePause.lecture_id == lecture_id, LecturePause.withdrawn_at.is_(None))
     pauses = [(max(begin, first), min(end or last, last)) for begin, end in db.session.execute(query)]
