@@ -172,10 +172,7 @@ FIXTURE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 @settings(max_examples=1, suppress_health_check=FIXTURE)
 @example(course=BROWSER, history=PAUSED_THEN_UPLOADED)
-@example(course=BROWSER, history=CLOSED_THEN_WATCHED)
 @example(course=OUTSIDE, history=REPORTED_LATE)
-@example(course=BROWSER, history=CORRECTED_THEN_ANNOUNCED)
-@example(course=BROWSER, history=CUT_SHORT)
 @example(course=THREE_OF_FOUR, history=GROWN)
 @example(course=NO_REPLAY, history=RUNNING_OVER)
 @example(course=BROWSER, history=RAN_OVER)
@@ -186,6 +183,9 @@ def test_everybody_is_told_what_the_model_says(make: Make, tmp_path: Path, cours
 
 @pytest.mark.long(seconds=200)
 @settings(max_examples=100, suppress_health_check=FIXTURE)
+@example(course=BROWSER, history=CLOSED_THEN_WATCHED)
+@example(course=BROWSER, history=CORRECTED_THEN_ANNOUNCED)
+@example(course=BROWSER, history=CUT_SHORT)
 @given(course=courses, history=histories(16))
 def test_everybody_is_told_what_the_model_says_after_long_histories(
     make: Make, tmp_path: Path, course: Course, history: list[Step]
