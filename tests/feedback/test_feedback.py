@@ -442,6 +442,9 @@ def test_pages_ask_write_the_form_and_show_results(held: Held, client: FlaskClie
         "0%",
         "0%",
     ]
+    assert re.findall(r'<rect width="([\d.]+)"', shown) == ["20.0", "80.0", "0.0", "0.0", "0.0"], (
+        "bars are of all answers"
+    )
     assert "Kenya" not in shown
     assert "More examples" in shown
     rows = client.get(f"{here}/feedback-results.csv").text
